@@ -21,7 +21,7 @@ from typing import Any
 
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
-    "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
+    "Job": "job", "ArrayJob": "array_job", "as_completed": "following.ends", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
     "progress": "following.progress", "JobSnapshot": "following.status", "PackagingConfig": "published.words",
     "parse_packaging_config": "published.words",
     "JobContext": "inside.runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
@@ -41,17 +41,12 @@ _PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", 
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",),
-    "array_job": ("array_job",),
-    "cluster": ("cluster", "published.words", "published.cluster"), "workflow": ("workflow", "decorators"),
-    "runtime": ("inside.runtime", "published.runtime"),
-    "errors": ("errors",), "context": ("context", "published.context"), "executor": ("executor",),
-    "_workflow": ("published.words",),
-    "runner": ("inside.runner", "published.runner", "published.calling", "published.workflow_run"), "runner.__main__": ("inside.runner",),
-    **dict.fromkeys(("runner.argument_loader", "runner.initialization"), ("published.runner", "published.calling")),
-    "runner.placeholder": ("published.runner",), "runner.callbacks": ("published.calling",),
-    "runner.context_manager": ("published.calling",),
-    "runner.workflow_builder": ("published.workflow_run",), "runner.result_saver": ("published.metadata", "published.workflow_run"),
-    **{module: (f"published.{module}",) for module in ("array_items", "logging", "rendering", "ui", "validation")},
+    "array_job": ("array_job", "following.ends"),
+    "cluster": ("cluster", "published.words"), "workflow": ("workflow", "decorators"),
+    "runtime": ("inside.runtime",),
+    "errors": ("errors",), "context": ("context",), "executor": ("executor",),
+    "runner": ("inside.runner",), "runner.__main__": ("inside.runner",),
+    **{module: (f"published.{module}",) for module in ("logging", "ui", "validation")},
     "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",),
     "api.ssh": ("published.ssh",),
     "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
@@ -66,6 +61,11 @@ MODULES: dict[str, tuple[str, ...]] = {
 first one winning; none for a mere package."""
 
 ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(("rendering", "array_items"), "the published SDK's scripts and files are its own; `job.script()` is ours"),
+    **dict.fromkeys(tuple(f"runner.{name}" for name in (
+        "argument_loader", "initialization", "placeholder", "callbacks", "context_manager", "workflow_builder", "result_saver")),
+                    "how a job is carried out is no interface: a call is made by calling the task, by hand with `python -m slurm.runner`"),
+    "_workflow": "slurm.cluster has SubmittableWorkflow",
     **dict.fromkeys(("cli.docs", "tui.docs"), "the documentation is a site, which `make site` builds; docs/index.md begins it"),
     "tui.dashboard.data": "slurm.sdk.following.inspection has the rows of queue and partitions, `slurm top --json` prints them",
     **dict.fromkeys(("examples.integration_test_task", "examples.integration_test_workflow", "examples.container_test_functions"),
@@ -82,7 +82,7 @@ NAMES_ELSEWHERE: dict[str, dict[str, str]] = {
         ("cli.dash", "dash", "slurm top"), ("cli.mcp", "run_mcp status_mcp", "slurm mcp"),
         ("cli.live", "JobsDashboard ClusterDashboard", "slurm jobs watch"))
 } | {
-    "runner": {"run_task_with_callbacks": "the published SDK called it nowhere; slurm.runner.main carries out a job"},
+    "cluster": {"get_packaging_strategy": "slurm.packaging has it"},
     "runtime": {"_CONTEXT": "nothing is remembered; current_job_context() reads the variables each time"},
 }
 """Names of the published SDK that a module here has not → what there is instead."""

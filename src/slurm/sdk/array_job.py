@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from queue import Empty, SimpleQueue
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.outputs import Outputs
 from slurm.sdk.calls.pickling import RESULTS, Promise, Reference
 from slurm.sdk.context import Submitter
-from slurm.sdk.errors import BackendError, NotFinished
+from slurm.sdk.errors import NotFinished
 from slurm.sdk.following.ahead import FETCHED_TOGETHER
+from slurm.sdk.following.ends import as_completed
 from slurm.sdk.following.status import Status
-from slurm.sdk.following.tracker import goes_on
-from slurm.sdk.job import Home, Job
+from slurm.sdk.following.tracker import Home
+from slurm.sdk.job import Job
 
 T = TypeVar("T")
 
@@ -186,6 +183,10 @@ class ArrayJob(Promise, Generic[T]):
         """How the results are found from within another job."""
         return RESULTS, self.id, [job.files.result for job in self._jobs]
 
+    def jobs(self) -> list[Job[T]]:
+        """Its elements."""
+        return self._jobs
+
     def __len__(self) -> int:
         return len(self._jobs)
 
@@ -212,7 +213,7 @@ class ArrayJob(Promise, Generic[T]):
 
     def _wait(self, timeout: float | None, progress: bool) -> bool:
         if progress:
-            from slurm.sdk.following.progress import show
+            from slurm.sdk.following.display import show
 
             return show(self, timeout)
         return self.cluster.tracker.wait([job.id for job in self._jobs], timeout)
@@ -222,42 +223,6 @@ class ArrayJob(Promise, Generic[T]):
 
     def __repr__(self) -> str:
         return f"ArrayJob(id={self.id!r}, name={self.name!r}, elements={len(self._jobs)})"
-
-
-def as_completed(jobs: Sequence[Job[T]], timeout: float | None = None) -> Iterator[Job[T]]:
-    """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster
-    stays away."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    with ends(jobs) as ended:
-        for _ in jobs:
-            try:
-                yield ended(None if deadline is None else max(0.0, deadline - time.monotonic()))
-            except Empty:
-                raise NotFinished(f"not all of {len(jobs)} jobs ended within timeout={timeout} s") from None
-            except KeyboardInterrupt as stop:
-                stop.add_note(goes_on(job.id for job in jobs if not job.done()))
-                raise
-
-
-@contextmanager
-def ends(jobs: Sequence[Job[T]]) -> Iterator[Callable[[float | None], Job[T]]]:
-    """What gives the next of these jobs that has ended; queue.Empty after so many seconds, BackendError when the cluster stays away."""
-    ended: SimpleQueue[Job[T] | BackendError] = SimpleQueue()
-    told = [(job, partial(ended.put, job)) for job in jobs]
-
-    def following(seconds: float | None) -> Job[T]:
-        found = ended.get(timeout=seconds)
-        if isinstance(found, BackendError):
-            raise found
-        return found
-
-    try:
-        for job, one in told:
-            job.cluster.tracker.when_done(job.id, one, ended.put)
-        yield following
-    finally:
-        for job, one in told:
-            job.cluster.tracker.forget(job.id, one)
 
 
 def stdout_of(element: JobFiles, chunk: Chunk, index: int) -> str:

@@ -6,37 +6,30 @@ Modules of tasks import Cluster beside `task`, and every job imports such a modu
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from collections.abc import Mapping, Sequence
 from contextvars import Token
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self
 
 from slurm.model.errors import SlurmError
 from slurm.sdk import context, options
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import DEFAULT_BASE, Backend, Distant
-from slurm.sdk.errors import BackendError, InvalidOption
-from slurm.sdk.following.status import Status
+from slurm.sdk.backends.kinds import BACKENDS, SSH_WORDS, base_of, login_of
+from slurm.sdk.errors import BackendError
 from slurm.sdk.following.tracker import GONE_SECONDS, Tracker
 from slurm.sdk.job import Job
 from slurm.sdk.packaging import settings
 from slurm.sdk.tasks import P, SlurmTask, Submittable, T
 from slurm.sdk.tidying.removed import Cleanup
 
-BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
-SSH_WORDS = frozenset((
-    "hostname", "username", "password", "key_filename", "passphrase", "port", "known_hosts", "host_key_policy", "timeout",
-    "connection_attempts",
-    "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
-SSH_ALIASES = {"ssh_key_path": "key_filename", "banner_timeout": "auth_timeout"}
-"""Words of the published SDK → ours."""
 _WORDS = ("backend_type", "callbacks", "job_base_dir", "default_packaging", "default_account", "default_partition", "python", "setup",
     "script_permissions",
           "patience", "backend", "start", *sorted(SSH_WORDS))
 """What Cluster knows beside the options of sbatch."""
-SSH_REFUSED = frozenset(("gss_auth", "gss_kex", "gss_deleg_creds", "gss_host", "disabled_algorithms"))
-"""Words of the published SDK that mean nothing to asyncssh."""
 
 
 class Cluster:
@@ -83,13 +76,13 @@ class Cluster:
         self.callbacks = _callbacks(callbacks)
         self._audience: Any = None
         backend_type = backend_type or ("ssh" if keywords.get("hostname") else "local")
-        login = _login(backend_type, keywords)
+        login = login_of(backend_type, keywords)
         if backend_type != "ssh" and isinstance(keywords.get("timeout"), int | float):
             patience = keywords.pop("timeout")  # as in the published SDK; text is a job's time, as in @task
         self.default_packaging_kwargs = settings.taken(keywords, f"default_{settings.PREFIX}")
         self.packaging_defaults = settings.default_of(default_packaging, self.default_packaging_kwargs)
         self.backend_type = backend_type
-        self._base = os.fspath(job_base_dir or _base_of(backend) or DEFAULT_BASE)
+        self._base = os.fspath(job_base_dir or base_of(backend) or DEFAULT_BASE)
         self.default_packaging = default_packaging
         self.default_account = default_account
         self.default_partition = default_partition
@@ -99,14 +92,14 @@ class Cluster:
         self.setup = setup
         self.script_permissions = script_permissions
         self.patience = patience
-        given = {"account": default_account, "partition": default_partition, **keywords}
-        self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster", _WORDS)
-        self.backend = _given(backend if backend is not None else create_backend(backend_type, start=start, **login))
+        asked = {"account": default_account, "partition": default_partition, **keywords}
+        self._defaults = options.checked({name: value for name, value in asked.items() if value is not None}, "Cluster", _WORDS)
+        self.backend = _ours(backend if backend is not None else create_backend(backend_type, start=start, **login))
         if not isinstance(self.backend, Distant):
             self._base = self.backend.base(self._base)  # the program may go elsewhere
         if backend is None:
-            asked: Any = self.backend
-            asked.base_dir = self._base
+            ours: Any = self.backend
+            ours.base_dir = self._base
         self.tracker = Tracker(self.backend, patience)
         self._tokens: list[Token[context.Submitter | None]] = []
 
@@ -156,7 +149,7 @@ class Cluster:
         `default_packaging_kwargs` and `packaging_defaults` are taken as there: `packaging_…` words as a table, and packaging unless
         `default_packaging` says it.
         """
-        ours = _given(backend)
+        ours = _ours(backend)
         keywords |= {f"default_{settings.PREFIX}{name}": value for name, value in (keywords.pop("default_packaging_kwargs", None)
             or {}).items()}
         lowest = keywords.pop("packaging_defaults", None)
@@ -217,7 +210,7 @@ class Cluster:
         from slurm.sdk.published import metadata
 
         job = submission.submit_call(self, self.job_base_dir, task, args, kwargs)
-        metadata.submitted(self, job, task)
+        metadata.submitted(self, job, task.name, task.workflow)
         return job
 
     def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
@@ -226,7 +219,7 @@ class Cluster:
         from slurm.sdk.published import metadata
 
         array = submission.submit_map(self, self.job_base_dir, task, items, limit)
-        metadata.submitted(self, array, task)
+        metadata.submitted(self, array, task.name, task.workflow)
         return array
 
     def submit(self, task_func: SlurmTask[P, T], packaging_config: object = None, after: Any = None, **options: Any) -> Submittable[P, T]:
@@ -248,9 +241,9 @@ class Cluster:
 
     def get_jobs(self) -> list[Job[Any]]:
         """Your jobs that have not ended, the elements of arrays singly."""
-        from slurm.sdk.published.questions import jobs
+        from slurm.sdk.following import inspection  # no job needs it
 
-        return jobs(self)
+        return [Job(row.id, self) for row in inspection.queue(self.backend.ask, mine=True, elements=True)]
 
     def get_queue(self) -> list[dict[str, str]]:
         """The queue, jobs of all users: JOBID, NAME, STATE, USER, START_TIME, TIME, TIME_LIMIT, PARTITION, ACCOUNT, NODES, REASON."""
@@ -299,9 +292,9 @@ class Cluster:
                 "python": self.python, "setup": self.setup, "script_permissions": self.script_permissions, "patience": self.patience,
                 **{name: text if text is not None else True for name, text in self._defaults.items()}}
 
-    def settle(self, job: str) -> None:
-        """Say that a job has ended well: its result lies there."""
-        self.tracker.settle(job, Status("COMPLETED", "0:0"))
+    def travelling(self, packaging: dict[str, Any]) -> bytes:
+        """This cluster for a workflow's job, whose children have this packaging: `pickle.loads(…)(callbacks)` makes it there."""
+        return pickle.dumps(partial(_made, {**self.spec(), "default_packaging": packaging}))
 
     def cleanup(self, *, older_than: float | timedelta = 7 * 86400.0, keep_failed: bool = False, dry_run: bool = False,
             cache: bool = False) -> Cleanup:
@@ -362,25 +355,11 @@ def create_backend(backend_type: str, *, start: bool = True, **login: Any) -> Ba
     return local
 
 
-def _truth(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError
-    return text.lower() == "true"
-
-
-def _base_of(backend: Any) -> Any:
-    """Where a backend that a program brings has the folders of jobs made; None where it does not say."""
-    theirs = getattr(backend, "theirs", backend)
-    found = getattr(theirs, "__dict__", {}).get("job_base_dir") or getattr(theirs, "base_dir", None)
-    return found if isinstance(found, str | os.PathLike) else None
-
-
-def _given(backend: Any) -> Backend:
-    """A backend as one of ours."""
+def _ours(backend: Any) -> Backend:
     if hasattr(backend, "changes"):
         found: Backend = backend
         return found
-    from slurm.sdk.published.backends import ours
+    from slurm.sdk.published.backends import ours  # few programs bring one of their own
 
     return ours(backend)
 
@@ -404,25 +383,10 @@ def _ssh(login: Mapping[str, Any]) -> Backend:
     return SshBackend(**login)
 
 
-def _login(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
-    """Take from the keywords those that are about ssh; ValueError or InvalidOption when they do not go with the backend."""
-    if backend_type == "rest":
-        raise BackendError('backend_type="rest" is not supported by slurm-py yet: it needs slurmrestd. Use "ssh", or "commands" on a '
-                           'login node; '
-                           "Cluster.from_backend takes a backend of your own")
-    if backend_type not in BACKENDS:
-        raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(BACKENDS)}")
-    words = (SSH_WORDS | SSH_ALIASES.keys()) & keywords.keys()
-    if backend_type == "ssh":
-        if refused := SSH_REFUSED & keywords.keys():
-            raise InvalidOption(f"Cluster: {', '.join(sorted(refused))} is not supported by slurm-py: say such things in ~/.ssh/config")
-        taken = {word: keywords.pop(word) for word in words}
-        return {SSH_ALIASES.get(word, word): value for word, value in taken.items() if value is not None}
-    words -= {"timeout"}
-    own = {"env": keywords.pop("env")} if "env" in words and backend_type in ("local", "commands") else {}
-    if words := words - own.keys():
-        raise InvalidOption(f"Cluster: {', '.join(sorted(words))} only means something with backend_type=\"ssh\"")
-    return own
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError
+    return text.lower() == "true"
 
 
 def _callbacks(given: Sequence[object] | None) -> list[Any]:
@@ -439,5 +403,5 @@ def _callbacks(given: Sequence[object] | None) -> list[Any]:
     return list(given)
 
 
-def _made(spec: dict[str, Any]) -> Cluster:
-    return Cluster.from_spec(spec)
+def _made(spec: dict[str, Any], callbacks: Sequence[Any] = ()) -> Cluster:
+    return Cluster.from_spec({**spec, "callbacks": callbacks})

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, NoReturn, Protocol, TextIO, TypeVar
+from typing import Any, Generic, NoReturn, TextIO, TypeVar
 
 from slurm.sdk import errors
 from slurm.sdk.backends.backend import Backend, File
@@ -15,19 +15,12 @@ from slurm.sdk.calls.pickling import RESULT, Promise, Reference, load_result
 from slurm.sdk.calls.raised import read_error
 from slurm.sdk.errors import BackendError, JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
 from slurm.sdk.following.status import UNKNOWN, JobSnapshot, Status
-from slurm.sdk.following.tracker import Tracker
+from slurm.sdk.following.tracker import Home
 
 T = TypeVar("T")
 SHARED_DISK_SECONDS = 5.0
 """How long a result may take to show up on this machine after its job has completed elsewhere."""
 TAIL = 2000
-
-
-class Home(Protocol):
-    """What a job needs of its cluster."""
-
-    backend: Backend
-    tracker: Tracker
 
 
 class Job(Promise, Generic[T]):
@@ -338,6 +331,10 @@ class Job(Promise, Generic[T]):
         """How its cluster is reached."""
         return self.cluster.backend
 
+    def jobs(self) -> list[Job[Any]]:
+        """Itself."""
+        return [self]
+
     def reference(self) -> Reference:
         """How the result is found from within another job."""
         return RESULT, self.id, self.files.result
@@ -350,7 +347,7 @@ class Job(Promise, Generic[T]):
 
     def _wait(self, timeout: float | None, progress: bool) -> bool:
         if progress:
-            from slurm.sdk.following.progress import show
+            from slurm.sdk.following.display import show
 
             return show(self, timeout)
         return self.cluster.tracker.wait([self.id], timeout)

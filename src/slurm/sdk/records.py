@@ -17,8 +17,9 @@ from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.calls import whereabouts
 from slurm.sdk.calls.folder import JobFiles, whole
 from slurm.sdk.calls.outputs import Outputs, chdir
-from slurm.sdk.cluster import Cluster
+from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
+from slurm.sdk.place import Place
 from slurm.sdk.tasks import SlurmTask
 
 ALONE = ("inline", "subprocess")
@@ -40,7 +41,7 @@ def remember(record: Path, made: Job[Any] | ArrayJob[Any]) -> None:
     _write(record, told)
 
 
-def found(record: Path, cluster: Cluster, task: SlurmTask[..., Any], count: int | None) -> Job[Any] | ArrayJob[Any] | None:
+def found(record: Path, cluster: Place, task: SlurmTask[..., Any], count: int | None) -> Job[Any] | ArrayJob[Any] | None:
     """The job of a record, or with `count` its array of so many elements; None where there is none or any of it ended badly."""
     try:
         told = json.loads(record.read_text())
@@ -70,7 +71,7 @@ def found(record: Path, cluster: Cluster, task: SlurmTask[..., Any], count: int 
     return made
 
 
-def _handed_in(cluster: Cluster, seen: Sequence[whereabouts.Row], files: JobFiles, count: int | None) -> list[Chunk]:
+def _handed_in(cluster: Place, seen: Sequence[whereabouts.Row], files: JobFiles, count: int | None) -> list[Chunk]:
     """What the cluster took of a job whose ids were never written down. Of an array that was not handed in to its end nothing is kept."""
     if count is None:
         job = whereabouts.latest(seen, files.script) or (f"ended-{files.key}" if os.path.exists(files.result) else "")
@@ -89,9 +90,9 @@ def _handed_in(cluster: Cluster, seen: Sequence[whereabouts.Row], files: JobFile
     return []
 
 
-def _made(cluster: Cluster, files: JobFiles, chunks: Sequence[Chunk], task: SlurmTask[..., Any], count: int | None,
+def _made(cluster: Place, files: JobFiles, chunks: Sequence[Chunk], task: SlurmTask[..., Any], count: int | None,
           cached: list[list[str]] | None) -> Job[Any] | ArrayJob[Any] | None:
-    from slurm.sdk.calls.caching import cached_job
+    from slurm.sdk.calls.kept import cached_job  # fingerprints are only needed here, and take long to import
 
     name, options = str(task), {**cluster.defaults(), **task.sbatch_options}
     options["chdir"] = chdir(options, cluster.home, files.folder)
@@ -114,10 +115,10 @@ def _made(cluster: Cluster, files: JobFiles, chunks: Sequence[Chunk], task: Slur
     return array if len(array) == count else None
 
 
-def _good(cluster: Cluster, job: Job[Any]) -> bool:
+def _good(cluster: Place, job: Job[Any]) -> bool:
     """Whether a job has its result, or may still get one."""
     if os.path.exists(job.files.result):
-        cluster.settle(job.id)
+        cluster.tracker.settle(job.id, Status("COMPLETED", "0:0"))
         return True
     return not job.done()
 

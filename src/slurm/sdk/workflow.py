@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from slurm.sdk import records
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.calls.folder import CALLS, JobFiles, folder_name
 from slurm.sdk.calls.pickling import read_result
-from slurm.sdk.cluster import Cluster
 from slurm.sdk.job import Job
+from slurm.sdk.place import Place
+from slurm.sdk.published import metadata
 from slurm.sdk.tasks import SlurmTask
 
 
@@ -26,7 +26,7 @@ class WorkflowContext:
     job has not failed is not made a second time. So a workflow has to call its tasks in the same order each time.
     """
 
-    def __init__(self, cluster: Cluster, workflow_job_id: str, workflow_job_dir: str | Path, shared_dir: str | Path | None = None,
+    def __init__(self, cluster: Place, workflow_job_id: str, workflow_job_dir: str | Path, shared_dir: str | Path | None = None,
                  local_mode: bool = False, name: str = "") -> None:
         self.cluster = cluster
         self.workflow_job_id = workflow_job_id
@@ -102,9 +102,7 @@ class WorkflowContext:
         return array
 
     def _tell(self, task: SlurmTask[..., Any], job: Job[Any] | ArrayJob[Any]) -> None:
-        from slurm.sdk.published import metadata
-
-        metadata.submitted(self.cluster, job, task, self.workflow_job_id)
+        metadata.submitted(self.cluster, job, task.name, task.workflow, self.workflow_job_id)
         told = self.cluster.audience()
         submitted = job.ids if isinstance(job, ArrayJob) else not job.cached
         if told is not None and submitted:
@@ -122,10 +120,3 @@ def _result(folder: Path) -> Any:
     if not found:
         raise FileNotFoundError(f"there is no result in {folder}")
     return read_result(str(found[0]), folder.name)
-
-
-def workflow_context(spec: Mapping[str, Any], files: JobFiles, environ: Mapping[str, str], name: str = "",
-        callbacks: Sequence[Any] = ()) -> WorkflowContext:
-    """The context of the workflow `name` whose job this process is; its cluster is made as `spec` says and reports to these callbacks."""
-    cluster = Cluster.from_spec({**spec, "callbacks": callbacks})
-    return WorkflowContext(cluster, environ.get("SLURM_JOB_ID", ""), files.folder, local_mode=spec["backend_type"] != "ssh", name=name)

@@ -208,8 +208,8 @@ def _soon(run: Callable[..., Answer], command: str, seconds: float, name: str) -
 def test_the_backend_by_its_published_name_runs_commands_and_writes_files(far: FarSide) -> None:
     backend = SSHCommandBackend(**login(far), job_base_dir="~/jobs")
     assert backend.get_remote_upload_base_path() == f"{far.home}/jobs"
-    assert backend._run_command("echo out; echo err >&2; exit 3") == ("out\n", "err\n", 3)
-    backend._upload_string_to_file("text", f"{far.home}/deep/file")
+    assert backend.execute_command("echo out; echo err >&2") == "out\n"
+    backend.write_file(f"{far.home}/deep/file", "text")
     assert (far.home / "deep/file").read_text() == "text"
     backend.close()
 

@@ -20,19 +20,16 @@ NAMES = {
         "task workflow Job ArrayJob Cluster SlurmTask JobContext WorkflowContext BaseCallback LoggerCallback BenchmarkCallback "
         "RichLoggerCallback SubmissionError DownloadError BackendError BackendTimeout BackendCommandError PackagingError "
         "SlurmfileError parse_packaging_config JobSnapshot WorkflowTask PackagingConfig __version__ __all__",
-    "slurm.decorators": "task workflow _parse_packaging_config parse_packaging_config",
-    "slurm.task": "SlurmTask SlurmTaskWithDependencies JobResultPlaceholder normalize_sbatch_key normalize_sbatch_options WorkflowTask",
-    "slurm.cluster": "Cluster SubmittableWorkflow create_backend get_packaging_strategy logger",
+    "slurm.decorators": "task workflow parse_packaging_config",
+    "slurm.task": "SlurmTask SlurmTaskWithDependencies normalize_sbatch_key normalize_sbatch_options WorkflowTask",
+    "slurm.cluster": "Cluster SubmittableWorkflow create_backend",
     "slurm.job": "Job JobSnapshot",
     "slurm.array_job": "ArrayJob",
-    "slurm.array_items": "convert_job_items_to_placeholders serialize_array_items load_array_item generate_array_spec",
     "slurm.workflow": "WorkflowContext",
-    "slurm.runtime": "JobContext build_job_context current_job_context _function_wants_job_context _bind_job_context",
-    "slurm.context": "_get_active_context _set_active_context _reset_active_context _clear_active_context _resolve_cluster",
+    "slurm.runtime": "JobContext build_job_context current_job_context",
     "slurm.errors":
         "PackagingError SubmissionError DownloadError BackendError BackendTimeout BackendCommandError SlurmfileError "
         "SlurmfileNotFoundError SlurmfileInvalidError SlurmfileEnvironmentNotFoundError",
-    "slurm.rendering": "render_job_script RenderContext RESULT_FILENAME ARGS_FILENAME KWARGS_FILENAME CALLBACKS_FILENAME",
     "slurm.callbacks":
         "BaseCallback ExecutionLocus PackagingBeginContext PackagingEndContext SubmitBeginContext SubmitEndContext "
         "JobStatusUpdatedContext RunBeginContext RunEndContext CompletedContext WorkflowCallbackContext WorkflowTaskSubmitContext "
@@ -51,21 +48,7 @@ NAMES = {
     "slurm.api.base": "BackendBase",
     "slurm.api.ssh": "SSHCommandBackend",
     "slurm.api.local": "LocalBackend",
-    "slurm._workflow": "SubmittableWorkflow",
-    "slurm.runner":
-        "main run_callbacks function_wants_workflow_context bind_workflow_context write_environment_metadata save_result update_job_metadata "
-        "resolve_placeholder resolve_task_arguments RunnerArgs create_argument_parser parse_args configure_logging log_startup_info restore_sys_path "
-        "load_task_arguments load_callbacks ClusterConfig WorkflowSetupResult extract_cluster_config_from_env create_cluster_from_config "
-        "create_workflow_context determine_parent_packaging_type activate_workflow_context deactivate_workflow_context setup_workflow_execution "
-        "teardown_workflow_execution cleanup_cluster_connections get_job_id_from_env get_environment_snapshot load_function execute_task "
-        "handle_job_context_injection handle_workflow_context_injection",
-    **dict.fromkeys(("slurm.runner.initialization", "slurm.runner.argument_loader"),
-                    "RunnerArgs create_argument_parser parse_args configure_logging log_startup_info restore_sys_path load_task_arguments load_callbacks"),
-    "slurm.runner.callbacks": "run_callbacks",
-    "slurm.runner.context_manager": "function_wants_workflow_context bind_workflow_context",
-    "slurm.runner.placeholder": "resolve_placeholder resolve_task_arguments",
-    "slurm.runner.result_saver": "save_result update_job_metadata write_environment_metadata",
-    "slurm.runner.workflow_builder": "ClusterConfig setup_workflow_execution teardown_workflow_execution",
+    "slurm.runner": "main",
     "slurm.logging": "configure_logging",
     "slurm.validation":
         "validate_slurm_identifier validate_account validate_partition validate_job_name validate_job_id validate_environment_variable_name",
@@ -104,8 +87,8 @@ MEMBERS = {
     "slurm:Cluster":
         "from_env from_file add_argparse_args from_args from_backend submit get_job get_jobs get_queue get_cluster_info diagnose reconnect __enter__ __exit__",
     "slurm.api:BackendBase": _BACKEND,
-    "slurm.api:LocalBackend": f"{_BACKEND} _run_command _resolve_path",
-    "slurm.api:SSHCommandBackend": f"{_BACKEND} _run_command get_remote_upload_base_path _upload_string_to_file _upload_file",
+    "slurm.api:LocalBackend": _BACKEND,
+    "slurm.api:SSHCommandBackend": f"{_BACKEND} get_remote_upload_base_path",
     "slurm:BaseCallback":
         "execution_loci poll_interval_secs requires_pickling get_execution_locus should_run_on_client should_run_on_runner get_poll_interval "
         "requires_runner_transport on_begin_package_ctx on_end_package_ctx on_begin_submit_job_ctx on_end_submit_job_ctx on_job_status_update_ctx "
@@ -113,7 +96,7 @@ MEMBERS = {
     "slurm.callbacks:ExecutionLocus": "CLIENT RUNNER BOTH",
     "slurm:RichLoggerCallback": "update_packaging_output",
     "slurm:BenchmarkCallback": "get_workflow_metrics get_all_workflow_metrics",
-    "slurm.packaging:PackagingStrategy": "prepare generate_setup_commands generate_cleanup_commands wrap_execution_command",
+    "slurm.packaging:PackagingStrategy": "prepare",
 }
 """Class → what it has."""
 
@@ -136,20 +119,16 @@ PARAMETERS = {
     "slurm:ArrayJob": "task items cluster max_concurrent dependencies",
     "slurm:ArrayJob.get_results": "timeout",
     "slurm:ArrayJob.wait": "timeout",
-    "slurm.array_items:serialize_array_items": "items target_dir max_concurrent",
     "slurm:Cluster": "backend_type callbacks job_base_dir default_packaging default_account default_partition",
     "slurm:Cluster.from_env": "slurmfile_path_or_env env overrides callbacks",
     "slurm:Cluster.submit": "task_func packaging_config after",
     "slurm.api:BackendBase.submit_job": "script target_job_dir pre_submission_id account partition array_spec",
     "slurm.api:BackendBase.tail_file": "path follow lines on_line stop_event poll_interval",
     "slurm.api:LocalBackend": "job_base_dir env timeout script_permissions",
-    "slurm.api:LocalBackend._run_command": "cmd timeout check",
-    "slurm.api:SSHCommandBackend._run_command": "cmd timeout retry_count",
     "slurm:LoggerCallback": "logger poll_interval log_level configure_logging",
     "slurm:RichLoggerCallback": "console poll_interval verbose log_level configure_logging",
     "slurm.callbacks:DebugCallback": "port wait_for_client host log_connection_info",
     "slurm.packaging:PackagingStrategy": "config",
-    "slurm.packaging:PackagingStrategy.wrap_execution_command": "command task job_id job_dir",
     "slurm.callbacks:PackagingBeginContext": "task packaging_config cluster timestamp",
     "slurm.callbacks:PackagingEndContext": "task packaging_result cluster timestamp duration",
     "slurm.callbacks:SubmitBeginContext":
@@ -168,11 +147,6 @@ PARAMETERS = {
         "workflow_job_id workflow_job_dir workflow_name workflow_context timestamp result exception cluster",
     "slurm.callbacks:WorkflowTaskSubmitContext":
         "parent_workflow_id parent_workflow_dir parent_workflow_name child_job_id child_job_dir child_task_name child_is_workflow timestamp cluster",
-    "slurm.runner:RunnerArgs":
-        "module function output_file callbacks_file args_file kwargs_file array_index array_items_file sys_path loglevel job_dir stdout_path stderr_path "
-        "pre_submission_id",
-    "slurm.runner:update_job_metadata": "output_file job_id timestamp max_retries initial_retry_delay",
-    "slurm.runner:save_result": "output_file result",
     "slurm.logging:configure_logging": "level use_rich",
     "slurm.ui:status": "console msg",
     "slurm.ui:progress_task": "console description total transient",

@@ -11,6 +11,8 @@ from slurm.sdk.following.status import Status
 DEFAULT_BASE = "~/slurm_jobs"
 DEFAULT_MAX_ARRAY = 1001
 SAY_SECONDS = 60.0
+JOBS_A_QUESTION = 1000
+"""How many ids one command line may name."""
 
 
 class Around(NamedTuple):

@@ -28,16 +28,16 @@ def ours(words: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-c", code, *words[1:]]
 
 
-def said(words: Sequence[str], environ: Mapping[str, str], name: str = "") -> str:
+def said(words: Sequence[str], environ: Mapping[str, str], name: str = "", seconds: float = SECONDS) -> str:
     """What a command printed; BackendCommandError with its standard error when it failed. `name` is what it is called in errors."""
     name = name or words[0]
     try:
         done = subprocess.run(words, env=environ, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL,
-            timeout=SECONDS, check=False)
+            timeout=seconds, check=False)
     except FileNotFoundError as error:
         raise BackendCommandError(f"{name} is not on PATH") from error
     except subprocess.TimeoutExpired as error:
-        raise BackendTimeout(f"{name} did not answer within {SECONDS:.0f} s") from error
+        raise BackendTimeout(f"{name} did not answer within {seconds:g} s") from error
     if done.returncode:
         raise BackendCommandError(done.stderr.strip() or f"{name} ended with {done.returncode}")
     return done.stdout or (done.stderr if "--test-only" in words else "")  # the one answer that sbatch gives there

@@ -10,16 +10,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, Around, array_words
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, JOBS_A_QUESTION, Around, array_words
 from slurm.sdk.backends.overdue import Overdue, Submitted
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendCommandError
+from slurm.sdk.following.refusals import NO_ACCOUNTING
 from slurm.sdk.following.status import UNKNOWN, Status, normal
 
-JOBS_A_QUESTION = 1000
-"""How many ids one command line may name."""
-NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
-"""Errors of sacct after which it is not asked again."""
 QUEUED = "JobArrayID:24|,State:16|,exit_code:8|,Reason:60|"
 _SUBMITTED = re.compile(r"^(\d+)(?:;\S+)?$", re.MULTILINE)
 

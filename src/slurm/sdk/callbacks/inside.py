@@ -29,7 +29,7 @@ _SHOWN = ("CUDA_VISIBLE_DEVICES", "JOB_DIR", "PATH", "PYTHONPATH", "VIRTUAL_ENV"
 class Inside:
     """Tells the callbacks of the job that this process is."""
 
-    def __init__(self, files: JobFiles, environ: Mapping[str, str], path: str = "") -> None:
+    def __init__(self, files: JobFiles, environ: Mapping[str, str]) -> None:
         self._files = files
         self._environ = environ
         self._rank = int(environ.get("SLURM_PROCID") or 0)
@@ -38,7 +38,7 @@ class Inside:
         self._host = os.uname().nodename
         array = environ.get("SLURM_ARRAY_JOB_ID")
         self._job = f"{array}_{environ.get('SLURM_ARRAY_TASK_ID')}" if array else environ.get("SLURM_JOB_ID")
-        self.callbacks = loaded(path or files.callbacks)
+        self.callbacks = loaded(files.callbacks)
 
     def begin(self, function: Callable[..., Any]) -> None:
         """Tell that the task's function is about to be called."""

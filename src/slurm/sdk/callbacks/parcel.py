@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from slurm.sdk.callbacks.base import HOOKS, BaseCallback, overrides
-from slurm.sdk.calls.pickling import PROTOCOL, Reference, dumps, skip_header
+from slurm.sdk.calls.pickling import PROTOCOL, Reference, dumps
+from slurm.sdk.tasks import importable
 
 
 def travels(callback: BaseCallback, workflow: bool) -> bool:
@@ -24,8 +25,7 @@ def travels(callback: BaseCallback, workflow: bool) -> bool:
 
 def pack(callbacks: Sequence[BaseCallback], workflow: bool) -> bytes:
     """The file of those that travel. One that cannot be pickled stays here, with a RuntimeWarning that says so."""
-    from slurm.sdk.calls.submission import pickled
-    from slurm.sdk.tasks import importable
+    from slurm.sdk.calls.submission import pickled  # which jobs, that only unpack, do without
 
     packed: list[tuple[str, bytes]] = []
     for callback in callbacks:
@@ -41,18 +41,16 @@ def pack(callbacks: Sequence[BaseCallback], workflow: bool) -> bytes:
 
 
 def unpack(data: bytes) -> list[BaseCallback]:
-    """The callbacks in such a file, or in one of the published SDK's; one that cannot be loaded is said on standard error and left out."""
+    """The callbacks in such a file; one that cannot be loaded is said on standard error and left out."""
     if not data:
         return []
-    file = io.BytesIO(data)
-    skip_header(file)
     found = []
-    for entry in pickle.load(file):
+    for name, callback in pickle.loads(data):
         try:
-            found.append(_Loader(io.BytesIO(entry[1])).load() if isinstance(entry, tuple) else entry)
+            found.append(_Loader(io.BytesIO(callback)).load())
         except Exception as error:
             # Unpickling runs the user's code, which may raise anything.
-            print(f"slurm: the callback {entry[0]} cannot be loaded in this job, which goes on without it: {type(error).__name__}: {error}",
+            print(f"slurm: the callback {name} cannot be loaded in this job, which goes on without it: {type(error).__name__}: {error}",
                   file=sys.stderr)
     return found
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.calls.pickling import Promise
 from slurm.sdk.errors import InvalidOption
-from slurm.sdk.following.tracker import Tracker
-from slurm.sdk.job import Job
 
 
-def jobs_in(promises: Sequence[Promise]) -> list[Job[object]]:
+def jobs_in(promises: Sequence[Promise]) -> list[Any]:
     """The jobs that these are, or are made of."""
-    found: list[Job[object]] = []
-    for promise in promises:
-        found += list(promise) if isinstance(promise, ArrayJob) else [promise] if isinstance(promise, Job) else []
-    return found
+    return [job for promise in promises for job in promise.jobs()]
 
 
 def depend(options: dict[str, str | None], promises: Sequence[Promise], where: str, follows: Sequence[str] = (), *,
@@ -40,24 +35,20 @@ def depend(options: dict[str, str | None], promises: Sequence[Promise], where: s
 
 
 def _awaited(promise: Promise, left: bool) -> list[str]:
-    if isinstance(promise, Job):
-        return [] if promise.cached or left and _ended_well(promise.cluster.tracker, promise) else [promise.id]
-    if not isinstance(promise, ArrayJob):
-        return []
-    tracker = promise.cluster.tracker
-    parts: dict[str, list[Job[object]]] = {}
+    jobs = [job for job in promise.jobs() if not job.cached]
+    if promise in jobs:
+        return [job.id for job in jobs if not (left and _ended_well(job))]
+    parts: dict[str, list[Any]] = {}
     whole: dict[str, bool] = {}
-    for job in promise:
-        if job.cached:
-            continue
-        base, first = job.id.partition("_")[0], tracker.attempts(job.id)[0].partition("_")[0]
+    for job in jobs:
+        base, first = job.id.partition("_")[0], job.attempts[0].partition("_")[0]
         whole[first] = whole.get(first, True) and base == first
         parts.setdefault(first, []).append(job)
     if left:
-        parts = {base: [job for job in jobs if not _ended_well(tracker, job)] for base, jobs in parts.items()}
-    return [one for base, jobs in parts.items() if jobs
-            for one in ([base] if whole[base] else [job.id for job in jobs if not _ended_well(tracker, job)])]
+        parts = {base: [job for job in some if not _ended_well(job)] for base, some in parts.items()}
+    return [one for base, some in parts.items() if some
+            for one in ([base] if whole[base] else [job.id for job in some if not _ended_well(job)])]
 
 
-def _ended_well(tracker: Tracker, job: Job[object]) -> bool:
-    return any(known.successful for known in tracker.known([job.id]).values())
+def _ended_well(job: Any) -> bool:
+    return any(known.successful for known in job.cluster.tracker.known([job.id]).values())

@@ -30,6 +30,10 @@ class Promise:
 
     __slots__ = ()
 
+    def jobs(self) -> Sequence[Any]:
+        """The jobs (`sdk.job.Job`) that it is, or is made of."""
+        return ()
+
     def reference(self) -> Reference:
         """How the value is found once the job has ended."""
         raise TypeError(f"{type(self).__name__} cannot be handed to a task")
@@ -55,7 +59,7 @@ class Envelope(NamedTuple):
     python: tuple[int, int]
     path: list[str]  # where modules are found besides the usual places
     inject: dict[str, str]  # parameter → "job" or "workflow": contexts that the runner supplies
-    cluster: dict[str, Any]  # how a workflow reaches the cluster
+    cluster: bytes  # how a workflow makes its cluster (`place.Place.travelling`); b"" for a task
     callbacks: bool = False  # whether callbacks came with it
     behind: Sequence[str] = ()  # where modules are found that the usual places lack
     keep: bool = False  # whether results go into a cache too

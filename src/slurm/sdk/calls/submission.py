@@ -9,15 +9,16 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from inspect import Signature
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import cloudpickle
 
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.backends.backend import Distant
-from slurm.sdk.calls import blame, caching, shipping
+from slurm.sdk.calls import blame, shipping
 from slurm.sdk.calls.dependencies import depend
 from slurm.sdk.calls.folder import JobFiles, folder_name, pack_items
+from slurm.sdk.calls.kept import Kept
 from slurm.sdk.calls.outputs import Outputs, chdir
 from slurm.sdk.calls.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
 from slurm.sdk.calls.script import NOTHING, render, several_tasks
@@ -25,42 +26,11 @@ from slurm.sdk.errors import BackendError, SubmissionError
 from slurm.sdk.following.attempts import Attempts, Submission
 from slurm.sdk.inside import injection, loading
 from slurm.sdk.inside.injection import signature_of
-from slurm.sdk.job import Home, Job
+from slurm.sdk.job import Job
 from slurm.sdk.packaging import choice
 from slurm.sdk.packaging.base import PackagingStrategy
+from slurm.sdk.place import Place
 from slurm.sdk.tasks import SlurmTask
-
-
-class Place(Home, Protocol):
-    """A cluster as the submitter of a task sees it."""
-
-    python: str
-    setup: str
-    script_permissions: int
-    packaging_defaults: dict[str, Any]
-
-    @property
-    def job_base_dir(self) -> str:
-        """Below which the folders of jobs are made."""
-        ...
-
-    @property
-    def home(self) -> str:
-        """Where relative paths begin that are for jobs."""
-        ...
-
-    def defaults(self) -> Mapping[str, str | None]:
-        """Options for every job."""
-        ...
-
-    def spec(self) -> dict[str, Any]:
-        """How a job can make such a cluster for itself."""
-        ...
-
-    def audience(self) -> Any:
-        """Who tells its callbacks; None when it has none."""
-        ...
-
 
 Begun = Callable[[JobFiles], None]
 
@@ -83,10 +53,10 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     """
     _guard(task)
     bound = _bound(task, signature_of(task.unwrapped), args, kwargs, f"{task.name}()")
-    kept = caching.Kept(cluster, task, bound.inject) if task.cache is not None else None
+    kept = Kept(cluster, task, bound.inject) if task.cache is not None else None
     key = kept.key(bound.args, bound.kwargs) if kept is not None else ""
     if kept is not None and (hit := kept.found([key])):
-        found: Job[Any] = hit[key]
+        found = hit[key]
         found.remember(task, args, kwargs)
         return found
     prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, (), keep=bool(key))
@@ -139,7 +109,7 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
             raise TypeError(f"item {number} of {task.name}.map(): {odd} is given by some items and has to come from the job for others: "
                             "give it in all or in none")
         calls[number], inject = (bound.args, bound.kwargs), bound.inject
-    kept = caching.Kept(cluster, task, inject) if task.cache is not None else None
+    kept = Kept(cluster, task, inject) if task.cache is not None else None
     keys = [kept.key(*call) for call in calls] if kept is not None else [""] * len(calls)
     hits = kept.found(keys) if kept is not None else {}
     left = [number for number, key in enumerate(keys) if key not in hits]
@@ -159,7 +129,7 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
 
 def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
         inject: dict[str, str],
-                  limit: int, kept: caching.Kept | None, keys: Sequence[str], begun: Begun | None,
+                  limit: int, kept: Kept | None, keys: Sequence[str], begun: Begun | None,
                   made: Callable[[ArrayJob[Any]], None]) -> ArrayJob[Any]:
     """Submit these calls as elements; the results of those with `keys` go into the cache.
 
@@ -257,7 +227,7 @@ def _tell_begin(cluster: Place, task: SlurmTask[..., Any], prepared: Prepared,
     return [(prepared.files.callbacks, told.parcel(task), 0o600)] if told.ships(task) else []
 
 
-def _kept(kept: caching.Kept | None, files: JobFiles, keys: Sequence[str]) -> list[tuple[str, bytes, int]]:
+def _kept(kept: Kept | None, files: JobFiles, keys: Sequence[str]) -> list[tuple[str, bytes, int]]:
     """The file that tells the jobs where their results are cached."""
     return [(files.cache, pack_items([kept.path(key).encode() for key in keys]), 0o600)] if kept is not None and any(keys) else []
 
@@ -308,8 +278,9 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
         packaging.prepare(task, cluster)
     if told is not None:
         told.packaged(task, packaging, began)
-    inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster, cluster.packaging_defaults,
-        task)} if task.workflow else {}
+    inside_job = b""
+    if task.workflow:
+        inside_job = cluster.travelling(choice.for_children(packaging, cluster, cluster.packaging_defaults, task))
     envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task),
         packaging.behind,
                         keep)

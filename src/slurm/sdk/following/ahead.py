@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from slurm.sdk.job import Home, Job
+from slurm.sdk.following.tracker import Home
+from slurm.sdk.job import Job
 
 FETCHED_TOGETHER = 200
 """Results that are fetched at once from a distant cluster: the slowness of each way is paid once for all of them."""

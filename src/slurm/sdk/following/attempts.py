@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from slurm.notation import duration, size
-from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.dependencies import jobs_in
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import Promise
@@ -20,17 +19,10 @@ from slurm.sdk.calls.raised import read_error
 from slurm.sdk.errors import SdkError, SubmissionError
 from slurm.sdk.following.retry import Retry
 from slurm.sdk.following.status import Status
-from slurm.sdk.following.tracker import LATER, Tracker
+from slurm.sdk.following.tracker import LATER, Home
 
 Texts = dict[str, str | None]
 MEMORY = ("mem", "mem_per_cpu", "mem_per_gpu")
-
-
-class Place(Protocol):
-    """What is needed of a cluster."""
-
-    backend: Backend
-    tracker: Tracker
 
 
 class Tries(NamedTuple):
@@ -61,7 +53,7 @@ class Submission(NamedTuple):
 class Attempts:
     """The guard of the jobs of one submission: `ids`, by the numbers of their elements (None: the job itself)."""
 
-    def __init__(self, cluster: Place, policy: Retry | None, made: Submission, ids: Mapping[str, int | None]) -> None:
+    def __init__(self, cluster: Home, policy: Retry | None, made: Submission, ids: Mapping[str, int | None]) -> None:
         self._cluster = cluster
         self._policy = policy
         self._made = made
@@ -71,7 +63,7 @@ class Attempts:
         self._awaited = {key: _ids(made.awaits) for key in ids}
 
     @staticmethod
-    def needed(cluster: Place, policy: Retry | None, awaits: Sequence[Promise]) -> bool:
+    def needed(cluster: Home, policy: Retry | None, awaits: Sequence[Promise]) -> bool:
         """Whether jobs may have to be submitted again: by their own wish, or because those they wait for may be."""
         return policy is not None or any(cluster.tracker.guarded(job.id) for job in jobs_in(awaits))
 

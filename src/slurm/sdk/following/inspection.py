@@ -12,9 +12,10 @@ from typing import NamedTuple
 from slurm.notation import array, filenames, tres
 from slurm.notation.errors import NotationError
 from slurm.notation.filenames import Fields
-from slurm.sdk.backends.slurm_commands import JOBS_A_QUESTION, NO_ACCOUNTING
+from slurm.sdk.backends.backend import JOBS_A_QUESTION
 from slurm.sdk.errors import BackendCommandError
 from slurm.sdk.following import refusals
+from slurm.sdk.following.refusals import NO_ACCOUNTING
 from slurm.sdk.following.status import normal
 
 Ask = Callable[[Sequence[str]], str]

@@ -8,10 +8,9 @@ from typing import Any
 from slurm.sdk.calls.dependencies import jobs_in
 from slurm.sdk.calls.pickling import Promise
 from slurm.sdk.following.status import UNKNOWN
-from slurm.sdk.job import Job
 
 
-def found(awaited: Sequence[Promise]) -> tuple[Job[Any], BaseException] | None:
+def found(awaited: Sequence[Promise]) -> tuple[Any, BaseException] | None:
     """The first of these jobs that ended badly, or of those that it waited for itself, and its error; None where that is not known."""
     jobs = {job.id: job for job in jobs_in(awaited) if not job.cached}
     if not jobs:
@@ -28,6 +27,6 @@ def found(awaited: Sequence[Promise]) -> tuple[Job[Any], BaseException] | None:
     return None
 
 
-def told(job: Job[Any], error: BaseException) -> str:
+def told(job: Any, error: BaseException) -> str:
     """One line about it."""
     return f"it waited for job {job.id} ({job.name}), which failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"

@@ -1,35 +1,20 @@
-"""Progress of jobs while somebody waits for them: bars in a terminal or a notebook, now and then a line of text elsewhere. Only shown when
-asked for.
-
-A bar for each array, for the other jobs of each name, and for each task that a workflow has submitted, which its folder tells. Where the
-numbers come from stands here; how they look, in `bars`.
-"""
+"""`progress`: jobs as they end, with bars meanwhile, which `display` shows."""
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from queue import Empty
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from slurm.sdk.array_job import ArrayJob, ends
-from slurm.sdk.backends.backend import Distant
-from slurm.sdk.calls.folder import CALLS, JobFiles
-from slurm.sdk.errors import BackendError, NotFinished
-from slurm.sdk.following.bars import Bars, Count
-from slurm.sdk.following.status import UNKNOWN, Status
+from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.errors import NotFinished
+from slurm.sdk.following.display import LOOK_SECONDS, Display
+from slurm.sdk.following.ends import ends
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
 
 T = TypeVar("T")
-LOOK_SECONDS = 0.2
-"""How often the display is brought up to date."""
-NEAR_SECONDS, FAR_SECONDS = 1.0, 5.0
-"""How often the folder of a workflow is looked into, on this disk and behind ssh."""
 
 
 def progress(jobs: Job[T] | ArrayJob[T] | Iterable[Job[T] | ArrayJob[T]], timeout: float | None = None) -> Iterator[Job[T]]:
@@ -38,9 +23,9 @@ def progress(jobs: Job[T] | ArrayJob[T] | Iterable[Job[T] | ArrayJob[T]], timeou
     NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster stays away.
     """
     given = _listed(jobs)
-    elements = _elements(given)
+    elements = [one for job in given for one in job.jobs()]
     deadline = None if timeout is None else time.monotonic() + timeout
-    with _Display(given) as display, ends(elements) as ended:
+    with Display(given) as display, ends(elements) as ended:
         missing = len(elements)
         while missing:
             left = None if deadline is None else deadline - time.monotonic()
@@ -59,146 +44,9 @@ def progress(jobs: Job[T] | ArrayJob[T] | Iterable[Job[T] | ArrayJob[T]], timeou
             yield job
 
 
-def show(job: Job[Any] | ArrayJob[Any], timeout: float | None) -> bool:
-    """Show bars until the job or the array has ended, which is True, or the seconds are over."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    ids = [one.id for one in _elements([job])]
-    with _Display([job]) as display:
-        while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if job.cluster.tracker.wait(ids, LOOK_SECONDS if left is None else min(LOOK_SECONDS, left)):
-                return True
-            if left == 0:
-                return False
-            display.update()
-
-
-class _Group(NamedTuple):
-    """What one bar is about."""
-
-    title: str
-    jobs: Sequence[Job[Any]]
-
-
-class _Display:
-    """The bars of these jobs, for the time of a `with`."""
-
-    def __init__(self, jobs: Sequence[Job[Any] | ArrayJob[Any]]) -> None:
-        self._groups = [_Group(f"{job.name} {job.id}", list(job)) for job in jobs if isinstance(job, ArrayJob)]
-        single: dict[str, list[Job[Any]]] = {}
-        for job in jobs:
-            if isinstance(job, Job):
-                single.setdefault(job.name, []).append(job)
-        self._groups += [_Group(name if len(some) > 1 else f"{name} {some[0].id}", some) for name, some in single.items()]
-        self._parents = [job for group in self._groups for job in group.jobs if _may_have_children(job)]
-        self._children: dict[str, _Group] = {}
-        self._looked = 0.0
-        self._updated = 0.0
-        self._bars = Bars()
-
-    def __enter__(self) -> _Display:
-        self._bars.start()
-        self.update()
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        self._looked = 0.0
-        try:
-            self.update()
-        finally:
-            self._bars.stop()
-
-    def update(self, seldom: bool = False) -> None:
-        """Bring all bars up to date; `seldom`: unless that was done just now."""
-        now = time.monotonic()
-        if seldom and now - self._updated < LOOK_SECONDS:
-            return
-        self._updated = now
-        try:
-            self._look(now)
-            self._bars.show([Count(group.title, _states(group.jobs), len(group.jobs))
-                for group in (*self._groups, *self._children.values())])
-        except BackendError:
-            # The tracker says that the cluster is away, and for how long it is waited for.
-            return
-
-    def _look(self, now: float) -> None:
-        """Find the children that workflows have submitted meanwhile."""
-        far = any(isinstance(job.cluster.backend, Distant) for job in self._parents)
-        if not self._parents or (now - self._looked < (FAR_SECONDS if far else NEAR_SECONDS) and self._looked):
-            return
-        self._looked = now
-        found: dict[str, list[Job[Any]]] = {}
-        for parent in self._parents:
-            for name, children in _children(parent):
-                found.setdefault(name, []).extend(children)
-        self._children = {name: _Group(f"  {name}", jobs) for name, jobs in found.items()}
-
-
 def _listed(jobs: Any) -> list[Any]:
     found = [jobs] if isinstance(jobs, Job | ArrayJob) else list(jobs)
     for job in found:
         if not isinstance(job, Job | ArrayJob):
             raise TypeError(f"progress() takes jobs and arrays of jobs, not {type(job).__name__}")
     return found
-
-
-def _elements(jobs: Iterable[Any]) -> list[Any]:
-    return [one for job in jobs for one in (job if isinstance(job, ArrayJob) else [job])]
-
-
-def _states(jobs: Sequence[Job[Any]]) -> Counter[str]:
-    """How many are in which state, in one question for each cluster."""
-    counted: Counter[str] = Counter()
-    of: dict[int, list[Job[Any]]] = {}
-    for job in jobs:
-        of.setdefault(id(job.cluster.tracker), []).append(job)
-    for some in of.values():
-        statuses = some[0].cluster.tracker.statuses([job.id for job in some])
-        counted.update(_from_files(job) if statuses[job.id].state == UNKNOWN else statuses[job.id].state for job in some)
-    return counted
-
-
-def _from_files(job: Job[Any]) -> str:
-    """The state of a job that the cluster does not remember, as that of a workflow without a cluster."""
-    if isinstance(job.cluster.backend, Distant):
-        return UNKNOWN
-    return "COMPLETED" if os.path.exists(job.files.result) else "FAILED" if os.path.exists(job.files.error) else "RUNNING"
-
-
-def _may_have_children(job: Job[Any]) -> bool:
-    return job.workflow or (not isinstance(job.cluster.backend, Distant) and os.path.isdir(f"{job.files.folder}/tasks"))
-
-
-def _children(parent: Job[Any]) -> Iterator[tuple[str, list[Job[Any]]]]:
-    """What a workflow has submitted, by the names of the tasks."""
-    for name, record in _records(parent):
-        if not record.get("chunks"):
-            continue  # about to be submitted
-        files = JobFiles(record["folder"], record["key"])
-        chunks = record["chunks"]
-        if chunks[0][2]:
-            jobs: list[Job[Any]] = [Job(f"{job}_{local}", parent.cluster, files.element(start + local)) for job, start,
-                size in chunks for local in range(size)]
-        else:
-            jobs = [Job(chunks[0][0], parent.cluster, files)]
-            if not chunks[0][0][:1].isdigit():  # its result was found in a cache: the cluster has never heard of it
-                parent.cluster.tracker.settle(chunks[0][0], Status("COMPLETED", "0:0"))
-        yield name, jobs
-
-
-def _records(parent: Job[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What a workflow has noted of its calls (`workflow`), each with the name of its task."""
-    folder, backend = f"{parent.files.folder}/{CALLS}", parent.cluster.backend
-    if isinstance(backend, Distant):
-        said = backend.say(f"cd {shlex.quote(folder)} 2>/dev/null && for one in */*.json; do "
-                           'test -f "$one" && printf "%s " "${one%%/*}" && cat "$one" && echo; done; true')
-        texts = [line.partition(" ")[::2] for line in said.splitlines() if line.strip()]
-    else:
-        from glob import escape, glob
-
-        texts = []
-        for path in sorted(glob(f"{escape(folder)}/*/*.json")):
-            with open(path, encoding="utf-8") as file:
-                texts.append((os.path.basename(os.path.dirname(path)), file.read()))
-    yield from ((name, json.loads(text)) for name, text in texts)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from slurm.sdk.errors import BackendCommandError
 
+NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
+"""In what sacct and sreport say where no accounts are kept."""
 _NAMED = re.compile(r"(?:sbatch|srun|salloc|squeue|sinfo|scancel|scontrol|sacct): (?:(?:error|hint|fatal|warning): )?")
 _USER = re.compile(r"Invalid user: (.+)")
 _STATE = re.compile(r"Invalid job state specified: (.+)")

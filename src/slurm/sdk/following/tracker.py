@@ -375,6 +375,13 @@ class Tracker:
         return told
 
 
+class Home(Protocol):
+    """What a job needs of its cluster."""
+
+    backend: Backend
+    tracker: Tracker
+
+
 def goes_on(ids: Iterable[str]) -> str:
     """What to know of jobs for which nobody waits any more."""
     jobs = list(dict.fromkeys(job.partition("_")[0] for job in ids))

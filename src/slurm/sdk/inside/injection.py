@@ -6,9 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from slurm.sdk.calls.folder import JobFiles
-from slurm.sdk.calls.pickling import Envelope
-
 JOB, WORKFLOW = "job", "workflow"
 _WORKFLOW_NAMES = ("ctx", "context", "workflow_context")
 _POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
@@ -71,32 +68,3 @@ def kind_of(parameter: inspect.Parameter, workflow: bool) -> str:
             raise TypeError(f"the parameter {parameter.name} is a WorkflowContext: only the job of a function under @workflow gets one")
         return WORKFLOW
     return JOB if "JobContext" in text else ""
-
-
-def called(envelope: Envelope, files: JobFiles, environ: Mapping[str, str], function: Callable[..., Any], args: tuple[Any, ...],
-           kwargs: Mapping[str, Any], told: Any = None) -> Any:
-    """Inside the job: call the task with the contexts it asked for; within a workflow, tasks that it calls are submitted.
-
-    `told` is who tells the callbacks that came with the job (`callbacks.inside.Inside`).
-    """
-    from slurm.sdk.inside.runtime import build_job_context
-
-    supplied: dict[str, Any] = {name: build_job_context({**environ, "JOB_DIR": files.folder})
-                                for name, kind in envelope.inject.items() if kind == JOB}
-    if not envelope.cluster:
-        if told is not None:
-            told.begin(function)
-        return function(*args, **{**supplied, **kwargs})
-    from slurm.sdk import context
-    from slurm.sdk.workflow import workflow_context
-
-    around = workflow_context(envelope.cluster, files, environ, envelope.task, told.callbacks if told is not None else ())
-    supplied.update((name, around) for name, kind in envelope.inject.items() if kind == WORKFLOW)
-    token = context.enter(around)
-    try:
-        if told is not None:
-            return told.workflow(around, function, args, {**supplied, **kwargs})
-        return function(*args, **{**supplied, **kwargs})
-    finally:
-        context.leave(token)
-        around.cluster.close()

@@ -3,7 +3,6 @@
     --task NAME --folder DIR --key KEY [--base N]    a job that the SDK submitted; --base: element N + SLURM_ARRAY_TASK_ID of an array
     --task NAME --args JSON                          by hand: NAME is module:function, file.py:function, or a function of a file here;
                                                      a JSON object holds keyword arguments, a list positional ones
-    --module M --function F …                        a job that the published SDK submitted: `published.runner`
 
 Every element of an array pays for what is imported here: nothing heavy at the top.
 """
@@ -13,7 +12,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slurm.sdk.calls.folder import JobFiles, read_item
@@ -24,6 +23,8 @@ from slurm.sdk.inside import awaiting, loading, program
 USAGE_ERROR = 2
 Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
 """A function, what to call it with, and how it wants to be tried again."""
+
+
 class Rank(NamedTuple):
     """One of the tasks of a job, of how many; `again`: after an earlier attempt."""
 
@@ -40,18 +41,13 @@ Calls a function by hand, as its job would, and prints as JSON what it returns.
 NAME is MODULE:FUNCTION, FILE.py:FUNCTION, or a function that one file of this folder defines.
 JSON is an object of keyword arguments or a list of positional ones, such as '{"lr": 0.001}'.
 
-Jobs of the SDK call it with --folder, --key and --base too, those of the published SDK with
---module (`python -m slurm.runner --module M --help`)."""
+Jobs of the SDK call it with --folder, --key and --base too."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run one task; the exit status of its job."""
     environ = os.environ if environ is None else environ
     argv = sys.argv[1:] if argv is None else list(argv)
-    if "--module" in argv or any(word.startswith("--module=") for word in argv):
-        from slurm.sdk.published import runner as published
-
-        return published.main(argv, environ)
     if argv[:1] in (["--help"], ["-h"]):
         print(_HELP)
         return 0
@@ -66,25 +62,19 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 
 def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
-    """Make the call that lies in these files, `index` being the element of an array; 0 when its result was written."""
-    return make(files, environ, lambda: _envelope(files), lambda envelope: _load(envelope, files, index))
-
-
-def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelope], load: Callable[[Envelope], Loaded],
-        callbacks: str = "") -> int:
-    """Make a call and write what comes of it into these files; `callbacks` is where they lie when the envelope does not know of them."""
+    """Make the call that lies in these files and write what comes of it, `index` being the element of an array; the exit status."""
     rank = _rank(environ)
     for left in (files.rank_result(rank.number), *([files.error] if rank.number == 0 else [])):
         if rank.again and os.path.exists(left):
             os.unlink(left)  # by an earlier attempt
     told = None
     try:
-        envelope = find()
-        if envelope.callbacks or callbacks:
-            from slurm.sdk.callbacks.inside import Inside
+        envelope = _envelope(files)
+        if envelope.callbacks:
+            from slurm.sdk.callbacks.inside import Inside  # few jobs have callbacks
 
-            told = Inside(files, environ, callbacks)
-        value = _called(envelope, load, files, environ, told)
+            told = Inside(files, environ)
+        value = _called(envelope, files, index, environ, told)
     except SystemExit as exit:
         return _exited(files, environ, rank, exit, told)
     except BaseException as error:
@@ -92,19 +82,19 @@ def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelop
         return _failed(files, environ, rank, error, told)
     status = _returned(files, environ, rank, value, told)
     if envelope.keep and status == 0:
-        from slurm.sdk.inside.keeping import keep
+        from slurm.sdk.inside.keeping import keep  # few results are cached
 
         keep(files, rank.of)
     return status
 
 
-def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFiles, environ: Mapping[str, str], told: Any) -> Any:
+def _called(envelope: Envelope, files: JobFiles, index: int | None, environ: Mapping[str, str], told: Any) -> Any:
     """What the task returns, tried as often as it wishes. Ranks of a job are not tried again one by one: the others would wait for them."""
     if _rank(environ).of > 1:
         from slurm.sdk.inside.runtime import export_ranks
 
         export_ranks(os.environ)
-    function, args, kwargs, retry = load(envelope)
+    function, args, kwargs, retry = _load(envelope, files, index)
     if environ is os.environ:
         _log()
 
@@ -117,7 +107,7 @@ def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFi
     def within() -> Any:
         if not envelope.inject and not envelope.cluster and told is None:
             return function(*args, **kwargs)
-        from slurm.sdk.inside.injection import called  # few tasks need it
+        from slurm.sdk.inside.calling import called  # few tasks need it
 
         return called(envelope, files, environ, function, args, kwargs, told)
 
@@ -127,7 +117,7 @@ def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFi
 
     def again() -> Any:
         nonlocal function, args, kwargs
-        function, args, kwargs, _ = load(envelope)
+        function, args, kwargs, _ = _load(envelope, files, index)
         return call()
 
     return tried(retry, environ, call, again)

@@ -13,7 +13,6 @@ from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import PackagingError
 from slurm.sdk.packaging.settings import Config
-from slurm.sdk.published.strategies import PublishedStrategy
 
 
 class Site(Protocol):
@@ -34,7 +33,7 @@ class Site(Protocol):
         ...
 
 
-class PackagingStrategy(PublishedStrategy):
+class PackagingStrategy:
     """One way of packaging for one call.
 
     After `prepare`: `source` is the folder that slurm-py is found in ("" where the interpreter finds it by itself), `path` what goes before

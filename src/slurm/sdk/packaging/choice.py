@@ -23,7 +23,11 @@ def get_packaging_strategy(config: Config | None) -> PackagingStrategy:
     if kind == "inherit":
         from slurm.sdk.packaging.inherit import InheritPackagingStrategy
 
-        return InheritPackagingStrategy(config or {})
+        parent = None
+        if record := (config or {}).get("parent"):
+            parent = get_packaging_strategy(record["config"])
+            parent.take(record["made"])
+        return InheritPackagingStrategy(config or {}, parent)
     if kind == "auto":
         from slurm.sdk.packaging.auto import AutoPackagingStrategy
 

@@ -6,7 +6,6 @@ since.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from slurm.sdk.backends.backend import Distant
@@ -20,19 +19,15 @@ from slurm.sdk.packaging.settings import Config
 class InheritPackagingStrategy(PackagingStrategy):
     """What the workflow around has; outside of a workflow, on a shared disk, what this process has."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, parent: PackagingStrategy | None = None) -> None:
+        """`parent` has taken what the workflow around made."""
         super().__init__(config)
-        self._parent: PackagingStrategy | None = None
+        self._parent = parent
 
     def prepare(self, task: Any, cluster: Site) -> None:
         """Find out what there is; PackagingError when there is nothing that the job could see."""
-        from slurm.sdk.packaging.choice import get_packaging_strategy
-
-        record: Mapping[str, Any] | None = self.config.get("parent")
-        if record is not None:
-            self._parent = get_packaging_strategy(record["config"])
-            self._parent.take(record["made"])
-            super().take(self._parent.made())
+        if self._parent is not None:
+            self.take(self._parent.made())
         elif isinstance(cluster.backend, Distant):
             raise PackagingError('packaging="inherit" takes the environment of the workflow that submits the task, and this is no '
                                  'workflow: the cluster behind '

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
 from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -16,7 +14,8 @@ from slurm.sdk.backends.backend import DEFAULT_BASE, DEFAULT_MAX_ARRAY, Backend,
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
-from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
+from slurm.sdk.backends.program import said
+from slurm.sdk.errors import BackendCommandError, BackendError, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status, normal
 from slurm.sdk.published.methods import PublishedMethods
 
@@ -69,26 +68,7 @@ class LocalBackend(CommandsBackend, metaclass=ABCMeta):
 
     def execute_command(self, command: str) -> str:
         """What a shell command line printed; BackendCommandError when it failed."""
-        return self._run_command(command)[0]
-
-    def _run_command(self, cmd: str | Sequence[str], timeout: float | None = None, check: bool = True) -> tuple[str, str, int]:
-        """Standard output, standard error and exit status of a shell line, or of words without a shell; with `check` only 0 is no
-        BackendCommandError."""
-        seconds = self.timeout if timeout is None else timeout
-        name = cmd if isinstance(cmd, str) else shlex.join(cmd)
-        try:
-            done = subprocess.run(cmd, shell=isinstance(cmd, str), env={**self.environ}, capture_output=True, text=True, timeout=seconds,
-                check=False)
-        except subprocess.TimeoutExpired as error:
-            raise BackendTimeout(f"{name} did not end within {seconds:g} s") from error
-        except OSError as error:
-            raise BackendCommandError(f"{name} cannot be run: {error}") from error
-        if check and done.returncode:
-            raise BackendCommandError(done.stderr.strip() or f"{name} ended with {done.returncode}")
-        return done.stdout, done.stderr, done.returncode
-
-    def _resolve_path(self, path: str) -> str:
-        return self.base(path)
+        return said(["/bin/sh", "-c", command], {**self.environ}, command, self.timeout)
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         """As on any shared disk; scripts as `script_permissions` says."""
@@ -218,7 +198,10 @@ class Adapted(SharedDisk):
 
 
 def ours(backend: Any) -> Backend:
-    """What adapts an object that is no backend of ours; TypeError when it has not the published SDK's methods either."""
+    """A backend of ours as it is, any other object adapted; TypeError when it has not the published SDK's methods either."""
+    if hasattr(backend, "changes"):
+        found: Backend = backend
+        return found
     if not hasattr(backend, "submit_job"):
         raise TypeError(f"backend={backend!r} is no object that submits jobs; a kind of backend is named by backend_type: "
                         f"{', '.join(KINDS)} …")

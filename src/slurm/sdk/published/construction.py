@@ -7,14 +7,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError
-from slurm.sdk.job import Home, Job
+from slurm.sdk.following.tracker import Home, Tracker
 
 _WORDS = ("task_func", "args", "kwargs", "target_job_dir", "pre_submission_id", "sbatch_options", "backend", "on_completed")
 
 
-def taken(job: Job[Any], cluster: Any, files: JobFiles | None, words: Mapping[str, Any]) -> tuple[Home, JobFiles | None]:
+def taken(job: Any, cluster: Any, files: JobFiles | None, words: Mapping[str, Any]) -> tuple[Home, JobFiles | None]:
     """Its cluster and files, its attributes having been set; TypeError for words that nobody knows, ValueError without a cluster.
 
     `on_completed` is called once the job has ended, in another thread, with the job, what `get_status` says of it, and the time.
@@ -36,7 +37,7 @@ def taken(job: Job[Any], cluster: Any, files: JobFiles | None, words: Mapping[st
     return home, files
 
 
-def _untold(job: Job[Any], lost: BackendError) -> None:
+def _untold(job: Any, lost: BackendError) -> None:
     import warnings
 
     warnings.warn(f"on_completed of job {job.id} is not called: {lost}", RuntimeWarning, stacklevel=2)
@@ -48,6 +49,13 @@ def _home(cluster: Any, backend: Any) -> Home:
     if hasattr(cluster, "tracker"):
         home: Home = cluster
         return home
-    from slurm.sdk.cluster import Cluster
+    from slurm.sdk.published.backends import ours  # few programs make jobs of a backend
 
-    return Cluster.from_backend(backend if backend is not None else cluster.backend)
+    return _Bare(ours(backend if backend is not None else cluster.backend))
+
+
+class _Bare:
+    """As much of a cluster as a job needs, on a backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend, self.tracker = backend, Tracker(backend)

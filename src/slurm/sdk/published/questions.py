@@ -10,14 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendCommandError, BackendError, SdkError
 from slurm.sdk.following import inspection
 from slurm.sdk.following.status import UNKNOWN, JobSnapshot
-from slurm.sdk.job import Home, Job
+from slurm.sdk.following.tracker import Home
 
 _SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?(?:\.again\d+)?$")
 _OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")
@@ -64,7 +64,7 @@ def account_jobs(backend: Backend, account: str, start: str, end: str) -> list[d
     return [{**row, "AllocGRES": row["AllocTRES"]} for row in found]
 
 
-def status(job: Job[Any]) -> dict[str, str]:
+def status(job: Any) -> dict[str, str]:
     """As `job_status`; where the cluster has no such commands, the keys that are known of it here.
 
     BackendError when nobody knows the job any more.
@@ -75,7 +75,7 @@ def status(job: Job[Any]) -> dict[str, str]:
     return told
 
 
-def _told(job: Job[Any]) -> dict[str, str]:
+def _told(job: Any) -> dict[str, str]:
     known = job.cluster.tracker.status(job.id)
     methods: Any = job.cluster.backend
     told = {"JobId": job.id, "JobState": known.state, "ExitCode": known.exit_code or "0:0", "Reason": known.reason or "None"}
@@ -92,7 +92,7 @@ def _told(job: Job[Any]) -> dict[str, str]:
         return told
 
 
-def moment(job: Job[Any], key: str) -> float | None:
+def moment(job: Any, key: str) -> float | None:
     """When a job began (`StartTime`) or ended (`EndTime`); None before that, when Slurm says what it expects, and for what is not known."""
     if job.cached:
         return None
@@ -105,7 +105,7 @@ def moment(job: Job[Any], key: str) -> float | None:
         return None  # Unknown, or nothing: it never began
 
 
-def snapshot(job: Job[Any], lines: int) -> JobSnapshot:
+def snapshot(job: Any, lines: int) -> JobSnapshot:
     """How a job stands, with the last `lines` that it wrote."""
     known = job.cluster.tracker.status(job.id)
     told = _told(job)
@@ -144,26 +144,7 @@ def located(cluster: Home, job: str) -> dict[str, Any]:
     return {"files": files, "name": record.name, "stdout_path": record.stdout, "stderr_path": record.stderr}
 
 
-def jobs(cluster: Home) -> list[Job[Any]]:
-    """The user's own jobs that have not ended, elements of arrays singly."""
-    return [Job(row.id, cluster) for row in inspection.queue(cluster.backend.ask, mine=True, elements=True)]
-
-
-class Questioned(Home, Protocol):
-    """A cluster, as `diagnose` looks at it."""
-
-    backend_type: str
-    default_account: str | None
-    default_partition: str | None
-    default_packaging: Any
-
-    @property
-    def job_base_dir(self) -> str:
-        """Where the folders of jobs are made."""
-        ...
-
-
-def diagnose(cluster: Questioned) -> dict[str, Any]:
+def diagnose(cluster: Any) -> dict[str, Any]:
     """Whether the cluster can be reached and what it says, without ever raising: what went wrong stands in `errors`."""
     errors: list[str] = []
     methods: Any = cluster.backend
@@ -188,10 +169,8 @@ def diagnose(cluster: Questioned) -> dict[str, Any]:
         "slurm_commands": {"sbatch": "available" if said else "not found"}, "errors": errors}
 
 
-def _record(backend: Backend, job: str) -> inspection.JobRecord:
-    from slurm.sdk.published.backends import Adapted
-
-    if isinstance(backend, Adapted):
+def _record(backend: Any, job: str) -> inspection.JobRecord:
+    if hasattr(backend, "theirs"):  # it answers no commands, only by its methods
         return inspection.job_record({"JobId": job, **{key: str(value) for key, value in backend.get_job_status(job).items()}})
     records: Sequence[inspection.JobRecord] = inspection.job(backend.ask, job)
     if not records:

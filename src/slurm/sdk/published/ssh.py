@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from slurm.sdk.backends.backend import DEFAULT_BASE
-from slurm.sdk.backends.ssh import SshBackend, shortened
-from slurm.sdk.cluster import SSH_ALIASES, SSH_REFUSED
+from slurm.sdk.backends.kinds import SSH_ALIASES, SSH_REFUSED
+from slurm.sdk.backends.ssh import SshBackend
 from slurm.sdk.errors import InvalidOption
 
 __all__ = ["SSHCommandBackend"]
@@ -25,16 +25,3 @@ class SSHCommandBackend(SshBackend):
     def get_remote_upload_base_path(self) -> str:
         """Below which folders of jobs are made, as the other side sees it."""
         return self.job_base_dir
-
-    def _run_command(self, cmd: str, timeout: float = 30, retry_count: int = 1) -> tuple[str, str, int]:
-        """Standard output, standard error and exit status of a shell line there.
-
-        What is cut off is tried again by itself, whatever `retry_count` says.
-        """
-        answer = self._shell(self._prelude() + cmd, shortened(cmd), timeout)
-        return answer.out, answer.err, answer.status
-
-    def _upload_string_to_file(self, content: str, file_path: str) -> None:
-        self.write_file(file_path, content)
-
-    _upload_file = SshBackend.upload_file

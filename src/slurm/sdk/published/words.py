@@ -7,9 +7,8 @@ from typing import Any, TypedDict
 
 from slurm.sdk.tasks import SlurmTask, Submittable
 
-__all__ = ["JobResultPlaceholder", "PackagingConfig", "SlurmTaskWithDependencies", "SubmittableWorkflow", "_parse_packaging_config",
-    "normalize_sbatch_key",
-           "normalize_sbatch_options", "parse_packaging_config"]
+__all__ = ["PackagingConfig", "SlurmTaskWithDependencies", "SubmittableWorkflow", "normalize_sbatch_key", "normalize_sbatch_options",
+           "parse_packaging_config"]
 
 _KINDS = ("auto", "wheel", "none", "inherit")
 SlurmTaskWithDependencies = SlurmTask
@@ -44,22 +43,6 @@ class PackagingConfig(TypedDict, total=False):
     workdir: str
 
 
-class JobResultPlaceholder:
-    """Stands for the result of a job in the arguments of another; jobs themselves do that as well."""
-
-    def __init__(self, job_id: str) -> None:
-        self.job_id = job_id
-
-    def __repr__(self) -> str:
-        return f"JobResultPlaceholder(job_id={self.job_id!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, JobResultPlaceholder) and other.job_id == self.job_id
-
-    def __hash__(self) -> int:
-        return hash((JobResultPlaceholder, self.job_id))
-
-
 def normalize_sbatch_key(key: object) -> str:
     """An option's name with underscores; `name` is `job_name`."""
     found = str(key).strip().lower().replace("-", "_")
@@ -89,6 +72,3 @@ def parse_packaging_config(packaging: str | Mapping[str, Any] | None, kwargs: Ma
     else:
         found = {"type": packaging} if packaging in _KINDS else {"type": "container", "image": packaging}
     return {**found, **(kwargs or {})}
-
-
-_parse_packaging_config = parse_packaging_config

@@ -101,7 +101,7 @@ def test_a_name_that_two_files_define_is_asked_about(project: Path, capsys: pyte
 def _submitted(folder: Path, python: tuple[int, int]) -> JobFiles:
     files = JobFiles(str(folder), "k")
     data, _ = dumps(Call(len, ([1, 2],), {}))
-    Path(files.call).write_bytes(pickle.dumps(Envelope(data, "len", python, [], {}, {})))
+    Path(files.call).write_bytes(pickle.dumps(Envelope(data, "len", python, [], {}, b"")))
     return files
 
 
