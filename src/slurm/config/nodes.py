@@ -43,6 +43,16 @@ class NodeConf(NamedTuple):
     topology: str
     origin: Origin
 
+    @property
+    def threads(self) -> int:
+        """Threads of a core that count as CPUs: one where CPUs= says that a CPU is a core."""
+        return 1 if self.threads_per_core == 1 else max(1, self.cpus // (self.sockets * self.cores_per_socket))
+
+    @property
+    def threads_per_cpu(self) -> int:
+        """Hardware threads that are one CPU: several where CPUs= counts cores or sockets."""
+        return max(1, self.sockets * self.cores_per_socket * self.threads_per_core // self.cpus)
+
 
 class Settled(NamedTuple):
     """The keys of a NodeName or PartitionName line after the DEFAULT lines above it: what is written, read to values."""

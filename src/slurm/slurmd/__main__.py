@@ -124,9 +124,9 @@ def _print_gres(options: Options) -> int:
     if conf is None:
         raise ConfigError(message="there is no /etc/slurm/slurm.conf", hints=["-f FILE or SLURM_CONF names the slurm.conf to use"])
     chosen, config = settings.read(conf, options.node)
-    mine = own.settle(config, chosen.node)
+    mine = own.settle(config, chosen.node, allowed=hardware.real_cpus())
     node = config.nodes_by_name[chosen.node]
-    for line in [*mine.told, *own.lines(mine.devices, node.cpus // node.threads_per_core)]:
+    for line in [*mine.told, *own.lines(mine.devices, node.cpus // node.threads)]:
         sys.stderr.write(f"slurmd: {line}\n")
     return 0
 
@@ -157,7 +157,7 @@ def _start(options: Options) -> int:
     try:
         _start_log(options, chosen)
         pid_file.acquire("slurmd", account.uid if account.is_wanted else -1)
-        mine = own.settle(config, chosen.node)
+        mine = own.settle(config, chosen.node, allowed=hardware.real_cpus())
         chosen = chosen._replace(devices=mine.devices)
         _prepare(options, chosen)
     except (SlurmError, OSError) as error:

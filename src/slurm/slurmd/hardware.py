@@ -14,6 +14,8 @@ from slurm.model.node import GresPool
 from slurm.slurmd.gpus import detect
 from slurm.slurmd.gpus.found import FoundGpu
 from slurm.slurmd.gpus.own import found_lines
+from slurm.slurmd.gpus.tree import Tree
+from slurm.slurmd.processors import machine_cores
 
 _MEGABYTE = 1 << 20
 
@@ -121,18 +123,9 @@ def _boot_id() -> str:
 
 def _topology() -> tuple[int, int, int]:
     """(sockets, cores a socket, threads a core), such that their product is the number of CPUs."""
-    cpus = os.cpu_count() or 1
-    packages: set[str] = set()
-    cores: set[tuple[str, str]] = set()
-    for cpu in range(cpus):
-        place = f"/sys/devices/system/cpu/cpu{cpu}/topology"
-        try:
-            package, core = _line(f"{place}/physical_package_id"), _line(f"{place}/core_id")
-        except OSError:
-            return 1, cpus, 1
-        packages.add(package)
-        cores.add((package, core))
-    sockets = len(packages)
+    cores = machine_cores(Tree())
+    cpus = sum(len(core.cpus) for core in cores) or os.cpu_count() or 1
+    sockets = len({core.socket for core in cores}) or 1
     per_socket = max(1, len(cores) // sockets)
     threads = max(1, cpus // (sockets * per_socket))
     if sockets * per_socket * threads != cpus:

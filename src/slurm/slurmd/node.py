@@ -28,12 +28,14 @@ from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.epochs import Epochs
 from slurm.slurmd.gpu_metering import GpuMetering
 from slurm.slurmd.gpus.naming import Naming, naming_of
+from slurm.slurmd.gpus.tree import Tree
 from slurm.slurmd.hardware import Hardware
 from slurm.slurmd.health import Health
 from slurm.slurmd.heartbeats import Heartbeats
 from slurm.slurmd.job_scripts import JobScripts
 from slurm.slurmd.outbox import Outbox
 from slurm.slurmd.private_folders import PrivateFolders
+from slurm.slurmd.processors import Processors, machine_cores
 from slurm.slurmd.reboot import reboot
 from slurm.slurmd.registration import registration
 from slurm.slurmd.roster import Roster, StepHere
@@ -94,7 +96,8 @@ class Node:
         self._confining: Confining
         self.naming = Naming()  # of the GPUs, to programs
         self.commands = ""  # the folder with this cluster's commands for jobs
-        self._cpus = hardware.real_cpus()
+        self.processors = Processors(settings.cpus, settings.threads_per_cpu, settings.threads,
+            machine_cores(Tree(), hardware.real_cpus()))
         self._heartbeat: asyncio.Task[None] | None = None
         self._heard = now()
         self._strange = Seldom(log)
@@ -164,9 +167,9 @@ class Node:
         self.steps.use_cgroups([*self._cgroups, *self._earlier])
         if not self._cgroup and settings.track_by_cgroup:
             log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
-        if settings.cgroup.cores and self._machine.cpus > len(self._cpus):
+        if settings.cgroup.cores and settings.cpus > self.processors.count:
             log.warning("ConstrainCores=yes: node %s has %d CPUs, this machine %d: jobs are held to none", settings.node,
-                self._machine.cpus, len(self._cpus))
+                settings.cpus, self.processors.count)
 
     def take_up(self, settings: NodeSettings) -> None:
         """What of a configuration that was read again holds at once."""
@@ -400,7 +403,7 @@ class Node:
         known."""
         settings = self.settings
         self._make_commands()
-        holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self._real(cpus), devices)
+        holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self.processors.of(cpus), devices)
         return record._replace(
             private_shared=self._private.shared, nice=environment.nice_of(record.environment, settings.nice),
             **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
@@ -426,12 +429,8 @@ class Node:
         return prepared
 
     def binding(self, cpus: CpuSet) -> list[int]:
-        """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
-        return self._real(cpus) if self.settings.bind_cpus else []
-
-    def _real(self, cpus: CpuSet) -> list[int]:
-        numbers = list(cpus)
-        return numbers if self._cpus.issuperset(numbers) else []
+        """The machine's CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
+        return self.processors.of(cpus) if self.settings.bind_cpus else []
 
     def _refuse(self, order: n.LaunchBatch, why: str, *, drain: bool = False) -> None:
         log.error("job %s attempt %s cannot be started: %s", order.job, order.attempt, why)

@@ -69,7 +69,9 @@ class NodeSettings(NamedTuple):
     nice: int  # PropagatePrioProcess: 1: tasks have their submitter's nice value, 2: never a lower one than slurmd's and one more
     detection: str  # AutoDetect of this node: "off" for none
     gpu_variables: Sequence[str]  # by which its GPUs are announced to programs
-    threads: int  # a core
+    cpus: int
+    threads_per_cpu: int  # hardware threads that are one of its CPUs
+    threads: int  # of a core that count as CPUs
     account: Account  # SlurmdUser
     owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
     files: Files
@@ -140,7 +142,7 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
         private_folders=config.job_container(node), nice=_propagation(config),
         devices=config.devices(node.name), detection=config.detection.of(node.name),
-        gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), threads=node.threads_per_core,
+        gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), cpus=node.cpus, threads_per_cpu=node.threads_per_cpu, threads=node.threads,
         account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,

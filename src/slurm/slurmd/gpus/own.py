@@ -3,18 +3,18 @@ told."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from slurm.config.config import Config
 from slurm.config.gres import GresDevice, pools_of
 from slurm.model.cpu_set import CpuSet
 from slurm.model.node import GresPool
-from slurm.slurmd import processors
 from slurm.slurmd.gpus import detect
 from slurm.slurmd.gpus.found import FoundGpu
 from slurm.slurmd.gpus.matching import Matching
 from slurm.slurmd.gpus.tree import Tree
+from slurm.slurmd.processors import Processors, machine_cores, shown
 
 
 class Own(NamedTuple):
@@ -32,8 +32,11 @@ def reported(devices: Sequence[GresDevice], threads: int) -> list[GresPool]:
     return pools
 
 
-def settle(config: Config, node: str, tree: Tree | None = None, library: object = None) -> Own:
-    """The devices of the node of that name on this machine. ConfigError where AutoDetect wants what is not there."""
+def settle(config: Config, node: str, tree: Tree | None = None, library: object = None, allowed: Collection[int] | None = None) -> Own:
+    """The devices of the node of that name on this machine, of whose CPUs slurmd may use those `allowed` (None: all).
+
+    ConfigError where AutoDetect wants what is not there.
+    """
     conf = config.nodes_by_name[node]
     way = config.detection.of(node)
     written = config.devices(node)
@@ -41,10 +44,8 @@ def settle(config: Config, node: str, tree: Tree | None = None, library: object 
         return Own(written, [])
     tree = tree or Tree()
     look = detect.look(way, tree) if library is None else detect.look(way, tree, lambda _: library)
-    order = processors.in_order(tree, conf.threads_per_core)
-    core_count = conf.cpus // conf.threads_per_core
-    matching = Matching(node, config.gres_lines, look.gpus, lambda cpus: processors.cores_of(cpus, order, conf.threads_per_core),
-        core_count)
+    here = Processors(conf.cpus, conf.threads_per_cpu, conf.threads, machine_cores(tree, allowed))
+    matching = Matching(node, config.gres_lines, look.gpus, here.cores_of, conf.cpus // conf.threads)
     gpus = matching.devices(conf.gres)
     return Own([*gpus, *(device for device in written if device.name != "gpu")], [*look.told, *matching.told])
 
@@ -59,7 +60,7 @@ def lines(devices: Sequence[GresDevice], core_count: int) -> list[str]:
         else:
             parts.append(f"ID={_identity(device.name)}")
         if device.cores:
-            parts.append(f"Cores={processors.shown(device.cores)} CoreCnt={core_count}")
+            parts.append(f"Cores={shown(device.cores)} CoreCnt={core_count}")
         made.append(" ".join([*parts, f"Links={','.join(map(str, device.links))}" if device.links else "(null)"]))
     return made
 

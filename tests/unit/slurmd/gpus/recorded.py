@@ -1,5 +1,6 @@
 """Machines with GPUs as their kernels show them, written into a folder; and an NVML that tells what a test says."""
 
+import itertools
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,14 +22,14 @@ class Machine:
         place.parent.mkdir(parents=True, exist_ok=True)
         os.symlink(target, place)
 
-    def processors(self, sockets: int = 2, cores: int = 4, threads: int = 2) -> None:
-        """Numbered as Linux does it on x86: first one thread of every core of every socket, then the others."""
-        for thread in range(threads):
-            for socket in range(sockets):
-                for core in range(cores):
-                    cpu = thread * sockets * cores + socket * cores + core
-                    self.file(f"/sys/devices/system/cpu/cpu{cpu}/topology/physical_package_id", f"{socket}\n")
-                    self.file(f"/sys/devices/system/cpu/cpu{cpu}/topology/core_id", f"{core}\n")
+    def processors(self, sockets: int = 2, cores: int = 4, threads: int = 2, order: str = "threads sockets cores") -> None:
+        """As Linux numbers them on x86: first one thread of every core of every socket, then the others. `order` names what changes with
+        the number, the slowest first."""
+        counts = {"threads": threads, "sockets": sockets, "cores": cores}
+        for cpu, places in enumerate(itertools.product(*(range(counts[word]) for word in order.split()))):
+            at = dict(zip(order.split(), places, strict=True))
+            self.file(f"/sys/devices/system/cpu/cpu{cpu}/topology/physical_package_id", f"{at['sockets']}\n")
+            self.file(f"/sys/devices/system/cpu/cpu{cpu}/topology/core_id", f"{at['cores']}\n")
 
     def pci(self, address: str, cpus: str) -> None:
         self.file(f"/sys/bus/pci/devices/{address}/local_cpulist", f"{cpus}\n")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from slurm.model.errors import ConfigError
-from slurm.slurmd import processors
 from slurm.slurmd.gpus import detect
 from slurm.slurmd.gpus.tree import Tree
 from tests.unit.slurmd.gpus.recorded import Machine, Nvml, NVMLError, a100
@@ -100,11 +99,3 @@ def test_a_driver_that_is_not_loaded_is_told_and_finds_nothing(machine: Machine)
     library.nvmlInit = lambda: (_ for _ in ()).throw(NVMLError("Driver Not Loaded"))  # type: ignore[method-assign]
     assert look("nvml", machine, library) == ([], [
         "Failed to initialize NVML: Driver Not Loaded", "AutoDetect=nvml: 0 GPU system device(s) detected"])
-
-
-def test_cpus_are_numbered_socket_by_socket_and_core_by_core(machine: Machine) -> None:
-    machine.processors(sockets=2, cores=2, threads=2)
-    order = processors.in_order(Tree(str(machine.root)), 2)
-    assert order == [0, 4, 1, 5, 2, 6, 3, 7]
-    assert processors.cores_of({2, 3, 6, 7}, order, 2) == [2, 3]
-    assert processors.in_order(Tree(str(machine.root)), 1) == []
