@@ -97,6 +97,8 @@ class Call:
         for part in parts:
             _container(part.resolved)  # what is wrong with it is told before anything is asked for
         self._ignored = _signals(resolved.text("ignore_signals"))
+        if requests.binds_in_vain(resolved, self._controller.site.rules["taskplugin"]) and self._voice.level >= 0:
+            shell.say("warning: --cpu-bind: tasks are not bound to CPUs here, TaskPlugin of slurm.conf has no task/affinity")
 
     def watch(self, signals: Signals) -> None:
         """Hear signals in the loop."""
@@ -213,7 +215,8 @@ class Call:
         if len(self._parts) > 1:
             granted = components.together(granted, [
                 {"credential": given["credential"], "argv": part.resolved.rest, "gpu_bind": requests.gpu_bind(part.resolved.request),
-                 "environment": self._environment(given, allocation, part.resolved)}
+                 "environment": self._environment(given, allocation, part.resolved),
+                 **requests.cpu_binding(part.resolved, self._shell.environ)}
                 for part, given in zip(self._parts, (granted, *granted["components"]), strict=True)])
         step = self._step = Step(self._loop, self._voice, self._controller, granted, plan)
         with RawTerminal(0) if plan.window is not None else nullcontext():
@@ -310,7 +313,7 @@ class Call:
             "task_prolog": _script(resolved.text("task_prolog")), "task_epilog": _script(resolved.text("task_epilog")),
             "environment": self._environment(granted, allocation, resolved),
             **({"wait_for_children": True} if resolved.flag("wait_for_children") else {}),
-            **mpi.launch_fields(self._mpi, granted["layout"]),
+            **mpi.launch_fields(self._mpi, granted["layout"]), **requests.cpu_binding(resolved, self._shell.environ),
         }
         if terminal:
             launch.update(pty=True, rows=terminal[0], cols=terminal[1])

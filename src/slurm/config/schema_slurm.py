@@ -215,7 +215,7 @@ SwitchParameters | list | | later | switches are not programmed
 SwitchType | plugin | | later | switches are not programmed
 TaskEpilog | text | | yes |
 TaskPlugin | plugins | | yes |
-TaskPluginParam | list | | later | tasks are not bound to CPUs or confined to cgroups
+TaskPluginParam | list | | later | tasks are bound as their srun asks, else where there is just enough for them
 TaskProlog | text | | yes |
 TCPTimeout | sec | 2 | later | an attempt to connect lasts five seconds and is repeated
 TLSParameters | list | | yes |

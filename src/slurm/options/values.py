@@ -297,6 +297,16 @@ def _gpu_bind(option: Option, text: str, reading: Reading) -> Fields:
     return {"gpu_bind": text}
 
 
+def _cpu_bind(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import cpu_bind
+
+    try:
+        cpu_bind.parse(text)
+    except NotationError as error:
+        raise OptionError(f'unrecognized --cpu-bind argument "{text}"', hints=error.lines()) from error
+    return {option.key: text}
+
+
 def _open_mode(option: Option, text: str, reading: Reading) -> Fields:
     for mode in ("append", "truncate"):
         if text and mode.startswith(text.lower()):
@@ -390,7 +400,7 @@ READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
     "memory": _memory, "size": _memory, "duration": _duration, "moment": _moment, "gres": _gres, "gpus": _gpus,
     "tres_per_task": _tres_per_task, "hosts": _hosts, "node_info": _node_info, "hint": _hint, "exclusive": _exclusive,
     "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
-    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind,
+    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind, "cpu_bind": _cpu_bind,
     "acctg_freq": _acctg_freq, "tres_bind": _tres_bind,
     "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
 }

@@ -22,6 +22,7 @@ from slurm.net.relay import Relay
 from slurm.notation import exitstatus
 from slurm.slurmd import batch_step, environment, hardware, job_commands, reattach, remains, unkillable, unknown_steps, usage
 from slurm.slurmd.answers import Answers
+from slurm.slurmd.binding import Binding, Wish, settle
 from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
@@ -35,7 +36,7 @@ from slurm.slurmd.heartbeats import Heartbeats
 from slurm.slurmd.job_scripts import JobScripts
 from slurm.slurmd.outbox import Outbox
 from slurm.slurmd.private_folders import PrivateFolders
-from slurm.slurmd.processors import Processors, machine_cores
+from slurm.slurmd.processors import Processors, machine_cores, memory_domains
 from slurm.slurmd.reboot import reboot
 from slurm.slurmd.registration import registration
 from slurm.slurmd.roster import Roster, StepHere
@@ -431,6 +432,10 @@ class Node:
     def binding(self, cpus: CpuSet) -> list[int]:
         """The machine's CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
         return self.processors.of(cpus) if self.settings.bind_cpus else []
+
+    def bound(self, wish: Wish, cpus: CpuSet, tasks: int) -> Binding:
+        """The CPUs of each task of a step; NotationError, InvalidRequest for a wish that its CPUs do not fulfil."""
+        return settle(wish, self.binding(cpus), tasks, self.processors.machine, lambda: memory_domains(Tree()))
 
     def _refuse(self, order: n.LaunchBatch, why: str, *, drain: bool = False) -> None:
         log.error("job %s attempt %s cannot be started: %s", order.job, order.attempt, why)

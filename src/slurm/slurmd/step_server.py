@@ -23,7 +23,7 @@ from slurm.model.job import NodeShare
 from slurm.model.settings import Settings
 from slurm.net.server import Peer, Server
 from slurm.net.tls import Trust
-from slurm.slurmd import control, environment
+from slurm.slurmd import binding, control, environment
 from slurm.slurmd.answers import Answer
 from slurm.slurmd.attaching import Attaching, Caller
 from slurm.slurmd.node import Node
@@ -245,15 +245,18 @@ class StepServer:
     def _record(self, credential: StepCredential, share: NodeShare, message: LaunchStep) -> StepRecord:
         node = self._node
         gpus = list(share.gres["gpu"]) if "gpu" in share.gres else None
+        bound = node.bound(binding.Wish(message.cpu_bind, message.cpus_per_task, message.threads_per_core, message.distribution), share.cpus,
+            share.tasks)
         return node.completed(StepRecord(
             job=credential.job, attempt=credential.attempt, step=credential.step, node=node.settings.node, uid=credential.uid,
             gid=credential.gid, user=credential.user, groups=credential.groups, argv=message.argv,
             environment=environment.of_step(
-                message.environment, node.settings.node, message.node_rank, message.ranks, share.cpus, gpus, _DEBUG_LEVEL,
+                {**message.environment, **bound.variables}, node.settings.node, message.node_rank, message.ranks, share.cpus, gpus, _DEBUG_LEVEL,
                 gpus_given_out=node.settings.gpus_given_out, place=node.settings.place(message.environment.get("SLURM_JOB_PARTITION", "")),
                 naming=node.naming),
             work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
-            append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory,
+            append=message.append, umask=message.umask, cpus=node.binding(share.cpus), task_cpus=bound.cpus, bind_report=bound.report,
+            memory=share.memory,
             ranks=message.ranks, node_rank=message.node_rank,
             task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks), node.naming),
             multi_prog=message.multi_prog,

@@ -73,6 +73,7 @@ Devices = Annotated[list[Path], Many(65_536)]
 Attempts = Annotated[list[tuple[JobNumber, Attempt]], Many(100_000)]
 
 
+CpuDistribution = Annotated[str, Text(words=("", "block", "cyclic", "fcyclic"))]
 MpiType = Annotated[str, Text(words=("", "pmi2", "pmix"))]
 Places = Annotated[list[tuple[Name, Annotated[str, Text(1_048_576)]]], Many(65_536)]
 
@@ -408,6 +409,10 @@ class LaunchStep(Message):
     task_prolog: Path = ""  # a program that is run before each task, as its user
     task_epilog: Path = ""
     gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
+    cpu_bind: Binding = ""  # notation.cpu_bind
+    cpus_per_task: Count = 0
+    threads_per_core: Count = 0  # of the threads of each core so many are used, 0: all
+    distribution: CpuDistribution = ""  # of CPUs over sockets: block, cyclic, fcyclic
     mpi: MpiType = ""  # what the tasks may ask their slurmstepd when they begin MPI
     places: Places = []  # with `mpi`: each node of the step with its ranks, as "0-3,8"
     wait_for_children: bool = False  # processes that tasks leave are not ended with them: the step lasts until they are gone

@@ -20,6 +20,8 @@ from slurm.model.job import NodeShare
 from slurm.slurmd import cgroup_places
 from slurm.slurmd.cgroup_places import Mount, Places
 from slurm.slurmd.confining import Confining
+from slurm.slurmd.gpus.tree import Tree
+from slurm.slurmd.processors import Processors, machine_cores
 from slurm.slurmd.stepd import cgroup
 from slurm.slurmd.stepd.confinement import Confined, Memory, confine, group_of
 from slurm.slurmd.stepd.folder import BATCH, StepRecord
@@ -104,14 +106,15 @@ def test_the_steps_of_a_job_hold_no_more_together_than_the_job_has(run: Run) -> 
 @needs("cpuset")
 def test_a_task_cannot_use_a_cpu_that_is_not_its_jobs(run: Run) -> None:
     confined(run.stage, "ConstrainCores=yes\n")
-    last = max(os.sched_getaffinity(0))
+    here = Processors(4, 1, 1, machine_cores(Tree(), os.sched_getaffinity(0)))  # the node has 4 CPUs
+    last, every = min(4, here.count) - 1, max(os.sched_getaffinity(0)) + 1
 
     async def scene(stage: Stage) -> None:
         stage.send(stage.batch(
-            1, f"#!/bin/bash\n{sys.executable} -S -c 'import os; os.sched_setaffinity(0, range({last + 1})); print(os.sched_getaffinity(0))'\n",
+            1, f"#!/bin/bash\n{sys.executable} -S -c 'import os; os.sched_setaffinity(0, range({every})); print(os.sched_getaffinity(0))'\n",
             cpus=CpuSet(1 << last)))
         assert (await stage.ended(1)).status == 0
-        assert stage.output(1).split() == [f"{{{last}}}"]
+        assert stage.output(1).split() == str(set(here.of([last]))).split()
 
     run(scene, conf=TASK_CGROUP)
 

@@ -11,7 +11,7 @@ from slurm.options.resolve import resolve
 VALUES = {
     "prefer": "fast", "get-user-env": "10L", "gres-flags": "enforce-binding", "mem-bind": "local", "profile": "all",
     "cpu-freq": "1200000-high:performance", "gpu-freq": "medium,memory=high",
-    "slurmd-debug": "debug", "cpu-bind": "verbose,mask_cpu:0x3,0xc",
+    "slurmd-debug": "debug",
 }
 ROWS = [(command, row) for command in ("sbatch", "srun", "salloc") for row in tables.rows(command) if row.status == HINT]
 
@@ -27,14 +27,14 @@ def test_a_hint_is_taken_with_one_warning_however_often_it_is_given(command: str
 
 
 @pytest.mark.parametrize("argument", [
-    "--cpu-bind=none", "--cpu-bind=quiet,none", "--mem-bind=nosort", "--profile=None", "--gres-flags=disable-binding"])
+    "--cpu-bind=none", "--mem-bind=nosort", "--profile=None", "--gres-flags=disable-binding"])
 def test_a_hint_that_asks_for_what_happens_anyway_needs_no_warning(argument: str) -> None:
     assert resolve("srun", [argument, "true"], {}).notes == []
 
 
 def test_the_strongest_source_says_whether_there_is_anything_to_warn_of() -> None:
-    assert resolve("srun", ["--cpu-bind=none", "true"], {"SLURM_CPU_BIND": "cores"}).notes == []
-    assert len(resolve("srun", ["true"], {"SLURM_CPU_BIND": "cores"}).notes) == 1
+    assert resolve("srun", ["--mem-bind=none", "true"], {"SLURM_MEM_BIND": "local"}).notes == []
+    assert len(resolve("srun", ["true"], {"SLURM_MEM_BIND": "local"}).notes) == 1
 
 
 @pytest.mark.parametrize("argument", ["--cpu-bind=corse", "--mem-bind=foo", "--cpu-freq=fast", "--profile=foo", "--gres-flags=foo"])

@@ -131,7 +131,7 @@ def test_filters_of_looking_commands_are_lists() -> None:
 SAMPLES = {
     "text": "x", "nodes": "2-3", "count": "2", "hint": "nomultithread", "memory": "1G", "gres": "gpu:1", "gpus": "2", "tres_per_task": "cpu=2",
     "exclusive": "user", "distribution": "cyclic", "duration": "10", "no_kill": "on", "signal": "USR1@5", "open_mode": "append", "number": "3",
-    "job": "12", "yesno": "1", "immediate": "5", "list": "a,b", "requeue": "1", "level": "1", "gpu_bind": "single:1",
+    "job": "12", "yesno": "1", "immediate": "5", "list": "a,b", "requeue": "1", "level": "1", "gpu_bind": "single:1", "cpu_bind": "cores",
     "tres_bind": "gres/gpu:single:1",
 }
 """A text for each kind of value that a variable may hold."""

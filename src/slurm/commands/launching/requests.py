@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from slurm.net.circumstances import completed_request, read_host_files
 from slurm.notation import hostlist
+from slurm.notation.cpu_bind import inherited, parse
 from slurm.notation.gpu_bind import implied
 from slurm.options.resolve import Resolved
 
@@ -48,6 +49,23 @@ def gpu_bind(asked: Mapping[str, object]) -> str:
     """How tasks are bound to GPUs: as asked, else as what each task or each GPU gets implies."""
     each = str(asked.get("gpus_per_task") or "0").rpartition(":")[2]
     return str(asked.get("gpu_bind") or "") or implied(int(each), int(str(asked.get("ntasks_per_gpu") or 0)))
+
+
+def cpu_binding(resolved: Resolved, environ: Mapping[str, str]) -> dict[str, object]:
+    """The fields of LaunchStep that say how tasks are bound to CPUs. What only tells of the step around us is nobody's wish."""
+    from_outside = resolved.origins.get("cpu_bind", COMMAND_LINE) != COMMAND_LINE and inherited(environ)
+    asked = resolved.request
+    over_sockets = (str(asked.get("distribution") or "").split(":") + [""])[1]
+    return {
+        "cpu_bind": "" if from_outside else resolved.text("cpu_bind"), "cpus_per_task": asked.get("cpus_per_task") or 0,
+        "threads_per_core": asked.get("threads_per_core") or 0, "distribution": over_sockets if over_sockets != "*" else ""}
+
+
+def binds_in_vain(resolved: Resolved, task_plugin: str) -> bool:
+    """Whether the command line asks for a binding to CPUs of a cluster that binds to none."""
+    asked = resolved.text("cpu_bind")
+    return bool(asked) and resolved.origins.get("cpu_bind") == COMMAND_LINE and "task/affinity" not in task_plugin and parse(
+        asked).kind not in ("", "none")
 
 
 def _only_nodelist_was_meant(resolved: Resolved) -> bool:

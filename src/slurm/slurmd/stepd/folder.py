@@ -108,6 +108,8 @@ class StepRecord(NamedTuple):
     append: bool = False
     umask: int = 0o022
     cpus: Sequence[int] = ()
+    task_cpus: Sequence[Sequence[int]] = ()  # of each task, where they are not all bound to `cpus`
+    bind_report: str = ""  # what tasks say of that they are bound to: MASK, NONE, "" nothing
     memory: int = 0
     cgroup: str = ""  # folder under which the step makes its cgroup; "": none
     ranks: Sequence[int] = (0,)
@@ -156,8 +158,12 @@ class StepRecord(NamedTuple):
     @property
     def brief(self) -> StepRecord:
         """Without what only its start needs, which may be long."""
-        return self._replace(argv=[], environment={}, rlimits={}, ranks=(), task_environment=(), multi_prog=(), task_prologs=(),
+        return self._replace(argv=[], environment={}, rlimits={}, ranks=(), task_environment=(), multi_prog=(), task_cpus=(), task_prologs=(),
             task_epilogs=())
+
+    def cpus_of(self, local: int) -> Sequence[int]:
+        """What a task is bound to, by its number on this node; none: it is not bound."""
+        return self.task_cpus[local] if self.task_cpus else self.cpus
 
     @property
     def is_batch(self) -> bool:

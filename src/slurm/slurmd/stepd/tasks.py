@@ -125,8 +125,8 @@ def start(birth: Birth) -> socket.socket:
 
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
     """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
-    record = birth.record
-    if record.task_prologs or birth.container is not None or record.private or record.nice:
+    record = birth.record._replace(cpus=birth.record.cpus_of(birth.task.local))
+    if record.task_prologs or birth.container is not None or record.private or record.nice or record.bind_report:
         return 0
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
@@ -261,7 +261,7 @@ def _enter_cgroup(newborn: Newborn) -> None:
 
 
 def _bind(newborn: Newborn) -> None:
-    limits.bind(newborn.record.cpus)
+    limits.bind(newborn.record.cpus_of(newborn.birth.task.local))
 
 
 def _limit(newborn: Newborn) -> None:
@@ -301,6 +301,11 @@ def _connect_streams(newborn: Newborn) -> None:
         os.dup2(newborn.opened[given] if isinstance(given, File) else given, target)
     if streams.terminal:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    if newborn.record.bind_report:
+        task = newborn.birth.task
+        mask = sum(1 << cpu for cpu in os.sched_getaffinity(0))
+        _say(f"cpu-bind={newborn.record.bind_report} - {newborn.record.node}, task {task.rank:2d} {task.local:2d} [{os.getpid()}]: "
+             f"mask 0x{mask:x} set\n")
     for sentence in newborn.unsaid:
         _say(messages.error(sentence, time.time()))
 
