@@ -37,7 +37,8 @@ NAMES: dict[str, str] = {
 """Name in `slurm` → module below `slurm.sdk` that has it."""
 
 _CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "logger", "rich_logger", "benchmark", "debug", "graph"))
-_PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", "inherit", "wheel", "container"))
+_PACKAGING = {f"packaging.{module}": f"packaging.{'plain' if module in ('auto', 'none', 'inherit') else module}"
+              for module in ("base", "auto", "none", "inherit", "wheel", "container")}
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",),
@@ -49,9 +50,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     **{module: (f"published.{module}",) for module in ("logging", "ui", "validation")},
     "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",),
     "api.ssh": ("published.ssh",),
-    "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
+    "packaging": ("packaging.choice", "packaging.settings", *dict.fromkeys(_PACKAGING.values())), **{alias: (module,) for alias, module in _PACKAGING.items()},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
-    "mcp_server": ("mcp.server",), "examples": (), "examples.hello_torch": ("slurm.examples.hello_distributed",),
+    "mcp_server": ("slurm.mcp.server",), "examples": (), "examples.hello_torch": ("slurm.examples.hello_distributed",),
     "cli": ("slurm.commands.published",), "cli.app": ("slurm.commands.published.app",), "cli.utils": ("slurm.commands.published.clusters",),
     **dict.fromkeys(("cli.formatters", "cli.jobs", "cli.cluster"), ("slurm.commands.published.formatters",)),
     "cli.dash": ("slurm.commands.top.command",), "cli.mcp": ("slurm.commands.mcp.run",), "cli.live": ("slurm.commands.live",),

@@ -16,6 +16,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"client", "plugins"}),
     frozenset({"slurmctld", "slurmd", "sackd", "slurmdbd", "slurmrestd"}),
     frozenset({"sdk", "sim"}),
+    frozenset({"mcp"}),
     frozenset({"commands"}),
     frozenset({"manual"}),
 )

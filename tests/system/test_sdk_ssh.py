@@ -18,6 +18,7 @@ import pytest
 
 from bench import real_slurm
 from slurm.commands.top.cluster_source import ClusterSource
+from slurm.mcp.tools import Tools
 from slurm.sdk import errors
 from slurm.sdk.callbacks.benchmark import BenchmarkCallback
 from slurm.sdk.callbacks.logger import LoggerCallback
@@ -25,7 +26,6 @@ from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import JobCancelled, LoginRefused, PackagingError, SubmissionError, TaskFailed
 from slurm.sdk.executor import Executor
-from slurm.sdk.mcp.tools import Tools
 from tests.system import flowers, login_node, remote_tasks
 from tests.system.harness import Cluster as Embedded
 from tests.system.login_node import LoginNode

@@ -8,16 +8,17 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.outputs import Outputs
-from slurm.sdk.calls.pickling import RESULTS, Promise, Reference
+from slurm.sdk.calls.pickling import CHUNKS, RESULTS, Promise, Reference
 from slurm.sdk.context import Submitter
 from slurm.sdk.errors import NotFinished
-from slurm.sdk.following.ahead import FETCHED_TOGETHER
 from slurm.sdk.following.ends import as_completed
 from slurm.sdk.following.status import Status
 from slurm.sdk.following.tracker import Home
 from slurm.sdk.job import Job
 
 T = TypeVar("T")
+FETCHED_TOGETHER = 200
+"""Results that are fetched at once from a distant cluster: the slowness of each way is paid once for all of them."""
 
 
 class Chunk(NamedTuple):
@@ -36,6 +37,8 @@ class ArrayJob(Promise, Generic[T]):
     """The task that was called for each of `items`."""
     items: Sequence[Any] = ()
     max_concurrent: int | None = None
+    chunked = False
+    """Whether each element makes several calls, its result being the list of theirs."""
 
     def __init__(self, task: Any, items: Sequence[Any], cluster: Submitter, max_concurrent: int | None = None,
                  dependencies: Sequence[Any] | None = None) -> None:
@@ -104,15 +107,6 @@ class ArrayJob(Promise, Generic[T]):
 
         return Path(self.files.folder) if self._jobs else None
 
-    @property
-    def _submitted(self) -> bool:
-        return bool(self._jobs)
-
-    @property
-    def _array_job_id(self) -> str | None:
-        """The published SDK's name of it: `12_[0-9%2]`."""
-        return f"{self.id}_[0-{len(self) - 1}{f'%{self.max_concurrent}' if self.max_concurrent else ''}]" if self._jobs else None
-
     def get_results_dir(self) -> Any:
         """Where the published SDK would look; results lie beside it, in `array_dir`. RuntimeError without elements."""
         if self.array_dir is None:
@@ -138,13 +132,13 @@ class ArrayJob(Promise, Generic[T]):
         """
         if not self._wait(timeout, progress):
             raise NotFinished(f"array {self.id} ({self.name}) did not end within timeout={timeout} s: {self.status()}")
-        return [job.result() for job in self._at_hand()]
+        return self._all([job.result() for job in self._at_hand()])
 
     def get_results(self, timeout: float | None = None) -> list[T]:
         """As `results`, but every failure is a DownloadError: the published SDK's contract."""
         if not self.cluster.tracker.wait([job.id for job in self._jobs], timeout):
             raise NotFinished(f"array {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: {self.status()}")
-        return [job.get_result() for job in self._at_hand()]
+        return self._all([job.get_result() for job in self._at_hand()])
 
     def exceptions(self, timeout: float | None = None) -> dict[int, BaseException]:
         """What the elements that failed raised, by number; waits for all."""
@@ -172,6 +166,9 @@ class ArrayJob(Promise, Generic[T]):
         self.cluster.tracker.cancel(left, [*self.ids, *sorted(again)])
         return True
 
+    def _all(self, found: list[Any]) -> list[T]:
+        return [one for some in found for one in some] if self.chunked else found
+
     def _at_hand(self) -> Iterator[Job[T]]:
         """The elements, the results of those that come next having been fetched together."""
         for start in range(0, len(self._jobs), FETCHED_TOGETHER):
@@ -181,7 +178,7 @@ class ArrayJob(Promise, Generic[T]):
 
     def reference(self) -> Reference:
         """How the results are found from within another job."""
-        return RESULTS, self.id, [job.files.result for job in self._jobs]
+        return CHUNKS if self.chunked else RESULTS, self.id, [job.files.result for job in self._jobs]
 
     def jobs(self) -> list[Job[T]]:
         """Its elements."""

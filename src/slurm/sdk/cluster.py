@@ -197,6 +197,11 @@ class Cluster:
         found = {argument: value for name, argument in names.items() if (value := getattr(args, name, None)) not in (None, usual.get(name))}
         return cls(**{**found, **extra})
 
+    def activate(self) -> Self:
+        """Make it the active one from here on, as `with` does for a block: for notebooks. Another that is activated takes its place."""
+        context.stay(self)
+        return self
+
     def __enter__(self) -> Self:
         self._tokens.append(context.enter(self))
         return self

@@ -21,6 +21,8 @@ class Submitter(Protocol):
 
 
 _active: ContextVar[Submitter | None] = ContextVar("slurm_active_context")
+_staying: Submitter | None = None
+"""What `Cluster.activate` made the active one."""
 _entered: list[Submitter] = []
 """Those that are active somewhere in this program: threads begin without variables of a context, and get it when there is only one."""
 
@@ -38,11 +40,17 @@ def active(task: str) -> Submitter:
 
 
 def current() -> Submitter | None:
-    """The active context of this thread, else the only one of the program; None where there is none."""
+    """The active context of this thread, else the only one of the program, else the one that stays; None where there is none."""
     try:
         return _active.get()
     except LookupError:
-        return _entered[0] if _entered and all(one is _entered[0] for one in _entered) else None
+        return _entered[0] if _entered and all(one is _entered[0] for one in _entered) else None if _entered else _staying
+
+
+def stay(context: Submitter) -> None:
+    """Make a context the active one for good, where no block has another; the one for which that was done before is no more."""
+    global _staying
+    _staying = context
 
 
 def enter(context: Submitter | None) -> Token[Submitter | None]:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any, ParamSpec, TypeVar
 
+from slurm.sdk.array_job import FETCHED_TOGETHER
 from slurm.sdk.backends.backend import Distant
 from slurm.sdk.calls import batches
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendError, InvalidOption
-from slurm.sdk.following.ahead import Ahead
-from slurm.sdk.following.tracker import goes_on
+from slurm.sdk.following.tracker import Home, goes_on
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
 
@@ -66,7 +66,7 @@ class Executor(futures.Executor):
         self._check_open()
         end = None if timeout is None else time.monotonic() + timeout
         task, calls = self._task(fn), list(zip(*iterables, strict=False))
-        batched = batches.cut(task, calls, chunksize)
+        batched = batches.cut(task, [(args, {}) for args in calls], chunksize)
         jobs = self.cluster.submit_map(task, calls, 0) if batched is None else self.cluster.submit_map(*batched, 0)
         left = [self._future(job) for job in jobs]
         left.reverse()
@@ -174,3 +174,24 @@ class JobFuture(futures.Future[T]):
         except BaseException as error:
             # Whatever the task raised is the Future's to raise.
             self.set_exception(error)
+
+
+class Ahead:
+    """What has been fetched of one cluster and not yet been read."""
+
+    def __init__(self, cluster: Home) -> None:
+        self._cluster = cluster
+        self._fetched: set[str] = set()
+
+    def reading(self, job: Job[Any], others: Callable[[], Iterable[Job[Any]]]) -> None:
+        """The result of a job is about to be read, and then those of `others` that have ended well."""
+        path = job.files.result
+        if path in self._fetched:
+            self._fetched.discard(path)
+            return
+        jobs = {one.id: one for one in (job, *others())}
+        ended = [id for id, status in self._cluster.tracker.known(jobs).items() if status.successful]
+        if job.id in ended and len(ended) > 1:
+            paths = [path, *(jobs[id].files.result for id in ended if id != job.id)][:FETCHED_TOGETHER]
+            self._cluster.backend.prefetch(paths)
+            self._fetched = set(paths[1:])

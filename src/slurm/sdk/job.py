@@ -10,6 +10,7 @@ from typing import Any, Generic, NoReturn, TextIO, TypeVar
 
 from slurm.sdk import errors
 from slurm.sdk.backends.backend import Backend, File
+from slurm.sdk.calls import dependencies
 from slurm.sdk.calls.folder import JobFiles, whole
 from slurm.sdk.calls.pickling import RESULT, Promise, Reference, load_result
 from slurm.sdk.calls.raised import read_error
@@ -429,10 +430,8 @@ class Job(Promise, Generic[T]):
 
     def _earlier(self) -> tuple[str, BaseException] | None:
         """What failed before it, in a line, and the error of that; None where it is not known."""
-        from slurm.sdk.following import origin
-
-        found = origin.found(self.awaits)
-        return None if found is None else (origin.told(*found), found[1])
+        found = dependencies.failed_before(self.awaits)
+        return None if found is None else (dependencies.told_of(*found), found[1])
 
     def _text(self, path: str) -> str:
         if self.cached:

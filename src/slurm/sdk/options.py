@@ -5,6 +5,7 @@ What the options mean stands in `slurm.options`; which of them the cluster carri
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +31,9 @@ ELSEWHERE = {"walltime": "time", "queue": "partition", "project": "account", "co
     "email": "mail_user",
              "retry": "retries", "host": "hostname", "packaging": "default_packaging"}
 """Words of other systems, and of other places here → what is meant where that is known."""
+
+TASKS = ("ntasks", "ntasks_per_node", "nodes")
+"""Options that say how many tasks a job has."""
 
 Texts = dict[str, str | None]
 """Options by name ("cpus_per_task") with their texts; None: a flag that is set."""
@@ -80,6 +84,18 @@ def directives(options: Mapping[str, str | None]) -> Iterable[str]:
     for key, text in options.items():
         name = key.replace("_", "-")
         yield f"#SBATCH --{name}" if text is None else f"#SBATCH --{name}={shlex.quote(text) if _needs_quotes(text) else text}"
+
+
+def several_tasks(asked: Mapping[str, str | None]) -> bool:
+    """Whether the job has more than one task."""
+    return any((asked.get(name) or "1").partition("-")[0] != "1" for name in TASKS)
+
+
+def tasks(asked: Mapping[str, str | None]) -> int:
+    """How many tasks the job has; 0 when it leaves that to the cluster, as `nodes="2-4"` does."""
+    total, per_node, nodes = (asked.get(name) or "" for name in TASKS)
+    counts = [total] if total else [per_node or "1", nodes or "1"]
+    return math.prod(map(int, counts)) if all(count.isdigit() for count in counts) else 0
 
 
 def _key(word: str) -> str:

@@ -11,10 +11,10 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from slurm.sdk.array_job import ArrayJob, Chunk
-from slurm.sdk.calls import whereabouts
+from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles, whole
 from slurm.sdk.calls.outputs import Outputs, chdir
 from slurm.sdk.following.status import Status
@@ -48,9 +48,9 @@ def found(record: Path, cluster: Place, task: SlurmTask[..., Any], count: int | 
     except FileNotFoundError:
         return None
     files = JobFiles(told["folder"], told["key"])
-    seen: list[whereabouts.Row] | None = None if cluster.backend.name not in ALONE else []
+    seen: list[Row] | None = None if cluster.backend.name not in ALONE else []
     if told["chunks"] is None:
-        seen = whereabouts.rows(cluster.backend) if seen is None else seen
+        seen = rows(cluster.backend) if seen is None else seen
         chunks = _handed_in(cluster, seen, files, count)
     else:
         chunks = [Chunk(*chunk) for chunk in told["chunks"]]
@@ -60,9 +60,9 @@ def found(record: Path, cluster: Place, task: SlurmTask[..., Any], count: int | 
     for job in made if isinstance(made, ArrayJob) else (made,):
         if job.cached or _good(cluster, job):
             continue
-        seen = whereabouts.rows(cluster.backend) if seen is None else seen
+        seen = rows(cluster.backend) if seen is None else seen
         start, number = _place(job, chunks)
-        again = whereabouts.latest(seen, files.script + (f".{start}" if start else ""), number)
+        again = latest(seen, files.script + (f".{start}" if start else ""), number)
         if again in ("", job.id):
             return None
         cluster.tracker.renew({job.attempts[0]: again})
@@ -71,10 +71,10 @@ def found(record: Path, cluster: Place, task: SlurmTask[..., Any], count: int | 
     return made
 
 
-def _handed_in(cluster: Place, seen: Sequence[whereabouts.Row], files: JobFiles, count: int | None) -> list[Chunk]:
+def _handed_in(cluster: Place, seen: Sequence[Row], files: JobFiles, count: int | None) -> list[Chunk]:
     """What the cluster took of a job whose ids were never written down. Of an array that was not handed in to its end nothing is kept."""
     if count is None:
-        job = whereabouts.latest(seen, files.script) or (f"ended-{files.key}" if os.path.exists(files.result) else "")
+        job = latest(seen, files.script) or (f"ended-{files.key}" if os.path.exists(files.result) else "")
         return [Chunk(job, 0, 0)] if job else []
     chunks: list[Chunk] = []
     while (start := sum(chunk.size for chunk in chunks)) < count:
@@ -134,3 +134,26 @@ def _write(record: Path, told: dict[str, Any]) -> None:
     record.parent.mkdir(parents=True, exist_ok=True)
     with whole(str(record)) as file:
         file.write(json.dumps(told).encode())
+
+
+class Row(NamedTuple):
+    """One job of the queue, or one element of an array with its number; ended ones too, as long as the cluster remembers them."""
+
+    base: int
+    number: int | None
+    script: str
+
+
+def rows(backend: Backend) -> list[Row]:
+    """All jobs of this user; BackendError when the cluster cannot be asked."""
+    found = []
+    for line in backend.ask(["squeue", "-h", "-r", "-t", "all", "--me", "-o", "%F|%K|%o"]).splitlines():
+        base, number, script = line.split("|", 2)
+        found.append(Row(int(base), int(number) if number.strip().isdecimal() else None, script))
+    return found
+
+
+def latest(known: Sequence[Row], script: str, number: int | None = None) -> str:
+    """The id of the last attempt of the job with this script, or of that element of its array; "" when there is none."""
+    bases = [row.base for row in known if row.number == number and (row.script == script or row.script.startswith(f"{script}.again"))]
+    return "" if not bases else str(max(bases)) if number is None else f"{max(bases)}_{number}"

@@ -80,12 +80,6 @@ class SlurmTask(Submits[P, T]):
         """What `after` was given: the published SDK's name of `dependencies`."""
         return list(self.dependencies)
 
-    _pending_dependencies = pending_dependencies
-
-    @property
-    def _container_dependencies(self) -> list[SlurmTask[..., Any]]:
-        return list(self.prepared)
-
     @property
     def unwrapped(self) -> Callable[P, T]:
         """The plain function, to call here and now."""
@@ -96,14 +90,25 @@ class SlurmTask(Submits[P, T]):
         job: Job[T] = context.active(self.name).submit_call(self, args, kwargs)
         return job
 
-    def map(self, items: Iterable[Any], max_concurrent: int | None = None) -> ArrayJob[T]:
+    def map(self, items: Iterable[Any], max_concurrent: int | None = None, *, chunksize: int = 1) -> ArrayJob[T]:
         """Submit one array with a call for each item, at most `max_concurrent` at once; 0 is no limit.
 
-        A dict holds keyword arguments, a tuple positional ones, anything else is the one argument.
+        A dict holds keyword arguments, a tuple positional ones, anything else is the one argument. With `chunksize` each element makes so
+        many calls one after the other, for calls that take less time than a job: `results` are those of all calls all the same, an
+        element's own result is the list of its calls'. Calls that are cached or want a context stay jobs of their own.
         """
         if max_concurrent is not None and max_concurrent < 0:
             raise ValueError(f"max_concurrent={max_concurrent} is no number of elements; 0 and None mean that all may run at once")
-        array: ArrayJob[T] = context.active(self.name).submit_map(self, list(items), max_concurrent or 0)
+        if chunksize < 1:
+            raise ValueError(f"chunksize={chunksize}: at least one call has to be in each job")
+        where, task, calls = context.active(self.name), self, list(items)
+        if chunksize > 1:
+            from slurm.sdk.calls import batches  # jobs do without: it looks at signatures
+
+            if batched := batches.cut(self, [batches.arguments(item) for item in calls], chunksize):
+                task, calls = batched
+        array: ArrayJob[T] = where.submit_map(task, calls, max_concurrent or 0)
+        array.chunked = task is not self
         return array
 
     def after(self, *jobs: Job[Any] | ArrayJob[Any]) -> Self:
@@ -172,7 +177,6 @@ class WorkflowTask(SlurmTask[P, T]):
     """A task that submits others from inside its job."""
 
     workflow = True
-    _is_workflow = True
 
 
 class Submittable(Submits[P, T]):
@@ -191,10 +195,6 @@ class Submittable(Submits[P, T]):
         """As of the task."""
         self.task = self.task.with_dependencies(tasks)
         return self
-
-    @property
-    def _dependent_tasks(self) -> list[SlurmTask[..., Any]]:
-        return list(self.task.prepared)
 
 
 def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]) -> SlurmTask[Any, Any]:

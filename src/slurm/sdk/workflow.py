@@ -91,10 +91,10 @@ class WorkflowContext:
         """Submit an array, unless this very one was submitted before."""
         record = self._record(task)
         found = records.found(record, self.cluster, task, len(items))
-        from slurm.sdk.calls import submission
+        from slurm.sdk.calls import batches, submission
 
         if isinstance(found, ArrayJob):
-            found.remember(task, items, [submission.arguments(item) for item in items])
+            found.remember(task, items, [batches.arguments(item) for item in items])
             return found
         array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit, lambda files: records.begin(record, files))
         records.remember(record, array)

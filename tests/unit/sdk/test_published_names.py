@@ -76,10 +76,10 @@ NAMES = {
 _BACKEND = ("submit_job get_job_status get_job_accounting get_account_jobs cancel_job get_queue get_cluster_info is_remote read_file write_file "
             "upload_file download_file execute_command tail_file close reconnect hostname")
 MEMBERS = {
-    "slurm.task:SlurmTask": "__call__ unwrapped map after with_options with_dependencies pending_dependencies _pending_dependencies _container_dependencies",
+    "slurm.task:SlurmTask": "__call__ unwrapped map after with_options with_dependencies pending_dependencies",
     "slurm.workflow:WorkflowContext":
         "result_path metadata_path tasks_dir get_task_output_dir list_task_runs get_latest_task_result load_workflow_result",
-    "slurm.cluster:SubmittableWorkflow": "with_dependencies __call__ _dependent_tasks",
+    "slurm.cluster:SubmittableWorkflow": "with_dependencies __call__",
     "slurm:JobContext": "torch_distributed_env",
     "slurm:Job":
         "TERMINAL_STATES result_path get_status is_running is_completed is_successful wait get_result cancel get_stdout get_stderr get_script tail snapshot",
@@ -177,14 +177,6 @@ def test_what_is_published_takes_its_arguments_by_name(reference: str) -> None:
     assert [name for name in PARAMETERS[reference].split() if name not in inspect.signature(_found(reference)).parameters] == []
 
 
-def test_private_names_of_tasks_say_what_ours_know() -> None:
-    first, second = slurm.task(len), slurm.task(abs)
-    job: slurm.Job[int] = slurm.Job("1", slurm.Cluster("inline"))
-    made = first.with_dependencies([second]).after(job)
-    assert (made._pending_dependencies, made._container_dependencies) == ([job], [second])
-    assert slurm.Cluster("inline").submit(first).with_dependencies([second])._dependent_tasks == [second]
-
-
 def test_what_calls_and_clusters_of_ours_have_has_the_published_names(tmp_path: Path) -> None:
     with slurm.Cluster("inline", job_base_dir=tmp_path) as cluster:
         job, array = slurm.task(len)("abc"), slurm.task(len).map(["a"])
@@ -193,7 +185,7 @@ def test_what_calls_and_clusters_of_ours_have_has_the_published_names(tmp_path: 
                       "environment_config packaging_defaults submit_defaults"),
             (job, "id cluster task_func args kwargs target_job_dir pre_submission_id sbatch_options stdout_path stderr_path created_at started_at finished_at "
                   "backend"),
-            (array, "task items cluster max_concurrent dependencies array_dir _submitted _array_job_id _jobs"),
+            (array, "task items cluster max_concurrent dependencies array_dir"),
             (slurm.task(len), "func sbatch_options packaging __name__ __doc__ __wrapped__")):
         assert [name for name in names.split() if not hasattr(thing, name)] == []
 

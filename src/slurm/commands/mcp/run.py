@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Serve until the client goes or the process is told to end; exit status."""
     needed()
-    from slurm.sdk.mcp.server import run_server
+    from slurm.mcp.server import run_server
 
     with which_cluster.told():
         which_cluster.settings(options)  # an environment that there is not is better told now than by each tool
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
 def needed() -> None:
     """Failure unless the package that speaks the protocol is there."""
     try:
-        import slurm.sdk.mcp.server  # noqa: F401
+        import slurm.mcp.server  # noqa: F401
     except ImportError as error:
         if (error.name or "").split(".")[0] not in ("mcp", "pydantic"):
             raise

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Say it; exit status 0 when the tools can act, 1 when the cluster cannot be had."""
     needed()
-    from slurm.sdk.mcp.server import TOOLS
+    from slurm.mcp.server import TOOLS
 
     name, trouble = "", ""
     try:

@@ -14,9 +14,9 @@ from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import plain, said
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
 from slurm.sdk.calls.folder import JobFiles
-from slurm.sdk.calls.script import several_tasks
 from slurm.sdk.errors import BackendCommandError, BackendTimeout, SubmissionError
 from slurm.sdk.following.status import Status
+from slurm.sdk.options import several_tasks
 
 SHORTEST, LONGEST = 0.2, 5.0
 WATCHED = 50
@@ -29,6 +29,7 @@ class CommandsBackend(SharedDisk, SlurmCommands):
     """Jobs on the cluster whose commands `environ` finds."""
 
     name = "commands"
+    max_array = SlurmCommands.max_array
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ = os.environ if environ is None else environ
@@ -60,9 +61,6 @@ class CommandsBackend(SharedDisk, SlurmCommands):
         for one in ended:
             del self._results[one]  # told once: what is told again and again would keep squeue from being asked about the others
         return dict.fromkeys(ended, Status("COMPLETED", "0:0"))
-
-    def rest(self) -> None:
-        """Nothing listens between questions."""
 
     def close(self) -> None:
         """There is nothing to let go of."""

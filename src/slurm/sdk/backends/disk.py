@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import BinaryIO
 
-from slurm.sdk.backends.backend import Around
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, Around
 from slurm.sdk.calls.folder import make_private, whole
 from slurm.sdk.calls.outputs import Outputs
 from slurm.sdk.errors import SubmissionError
@@ -23,7 +23,7 @@ PIECE = 1 << 20
 
 
 class SharedDisk(PublishedMethods):
-    """The `read`, `present`, `grown`, `write`, `prefetch`, `base` and `around` of a Backend."""
+    """What a Backend does with files, and what it says where nobody knows better."""
 
     pace = (0.05, 1.0)
 
@@ -62,6 +62,13 @@ class SharedDisk(PublishedMethods):
     def base(self, path: str) -> str:
         """As this process's environment says."""
         return os.path.abspath(os.path.expandvars(os.path.expanduser(path)))
+
+    def rest(self) -> None:
+        """Nothing listens between questions."""
+
+    def max_array(self) -> int:
+        """As on a cluster that was not told otherwise."""
+        return DEFAULT_MAX_ARRAY
 
     def around(self) -> Around:
         """Where and as whom this process runs."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
 from slurm.sdk.backends.disk import OWN_IDS, SharedDisk, outputs
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError
@@ -54,19 +53,12 @@ class InlineBackend(SharedDisk):
     def wake(self) -> None:
         """Nobody ever waits."""
 
-    def rest(self) -> None:
-        """Nothing listens between questions."""
-
     def cancel(self, ids: Sequence[str]) -> None:
         """Everything has ended: there is nothing to cancel."""
 
     def ask(self, words: Sequence[str]) -> str:
         """There is nobody to ask."""
         raise BackendError(f"{words[0]}: the inline backend has no queue, its jobs are calls of this process")
-
-    def max_array(self) -> int:
-        """As on a cluster that was not told otherwise."""
-        return DEFAULT_MAX_ARRAY
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from slurm.sdk.calls.folder import JobFiles
-from slurm.sdk.calls.script import tasks
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.status import Status
+from slurm.sdk.options import tasks
 
 PATIENCE = 30.0
 """Seconds that a job runs before its files are looked for, and that those lie there before they are believed: it may be about to end, or

@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.notation import duration
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
 from slurm.sdk.backends.disk import OWN_IDS, SharedDisk, outputs
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.calls.folder import JobFiles
-from slurm.sdk.calls.script import several_tasks
 from slurm.sdk.errors import NO_OUTPUT, BackendError, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status
+from slurm.sdk.options import several_tasks
 
 SHORTEST, LONGEST = 0.01, 0.1
 
@@ -94,9 +93,6 @@ class SubprocessBackend(SharedDisk):
             self._advance()
             return {one: self._status.get(one, Status(UNKNOWN)) for one in ids}
 
-    def rest(self) -> None:
-        """Nothing listens between questions."""
-
     def cancel(self, ids: Sequence[str]) -> None:
         """End the processes of these jobs, or take them from the queue."""
         with self._lock:
@@ -109,10 +105,6 @@ class SubprocessBackend(SharedDisk):
         """There is nobody to ask."""
         raise BackendError(f"{words[0]}: the subprocess backend has no queue, its jobs are processes that end with the program that "
                            "started them")
-
-    def max_array(self) -> int:
-        """As on a cluster that was not told otherwise."""
-        return DEFAULT_MAX_ARRAY
 
     def close(self) -> None:
         """End every job."""

@@ -21,8 +21,7 @@ from weakref import WeakSet
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Distant
 from slurm.sdk.callbacks import contexts, parcel
-from slurm.sdk.callbacks.base import BaseCallback, overrides
-from slurm.sdk.callbacks.calling import call, listens, report
+from slurm.sdk.callbacks.base import BaseCallback, call, listens, overrides, report
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.raised import text_of

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from slurm.sdk.callbacks import contexts, parcel
-from slurm.sdk.callbacks.base import BaseCallback
-from slurm.sdk.callbacks.calling import call
+from slurm.sdk.callbacks.base import BaseCallback, call
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.raised import text_of

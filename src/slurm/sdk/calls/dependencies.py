@@ -7,6 +7,7 @@ from typing import Any
 
 from slurm.sdk.calls.pickling import Promise
 from slurm.sdk.errors import InvalidOption
+from slurm.sdk.following.status import UNKNOWN
 
 
 def jobs_in(promises: Sequence[Promise]) -> list[Any]:
@@ -52,3 +53,25 @@ def _awaited(promise: Promise, left: bool) -> list[str]:
 
 def _ended_well(job: Any) -> bool:
     return any(known.successful for known in job.cluster.tracker.known([job.id]).values())
+
+
+def failed_before(awaited: Sequence[Promise]) -> tuple[Any, BaseException] | None:
+    """The first of these jobs that ended badly, or of those that it waited for itself, and its error; None where that is not known."""
+    jobs = {job.id: job for job in jobs_in(awaited) if not job.cached}
+    if not jobs:
+        return None
+    states = next(iter(jobs.values())).cluster.tracker.statuses(list(jobs))
+    for key, job in jobs.items():
+        state = states[key]
+        if not state.finished or state.successful or state.state == UNKNOWN:
+            continue
+        earlier = failed_before(job.awaits) if state.state == "CANCELLED" else None
+        error = earlier[1] if earlier is not None else job.exception(0)
+        if error is not None:
+            return earlier or (job, error)
+    return None
+
+
+def told_of(job: Any, error: BaseException) -> str:
+    """One line about it."""
+    return f"it waited for job {job.id} ({job.name}), which failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"

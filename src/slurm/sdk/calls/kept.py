@@ -16,9 +16,9 @@ from slurm.sdk.calls.caching import Cache
 from slurm.sdk.calls.fingerprint import Fingerprint, Unknown, joined
 from slurm.sdk.calls.folder import JobFiles, folder_name
 from slurm.sdk.calls.pickling import Promise
-from slurm.sdk.calls.script import TASKS, several_tasks
 from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
+from slurm.sdk.options import TASKS, several_tasks
 from slurm.sdk.place import Place
 
 FORMAT = 1

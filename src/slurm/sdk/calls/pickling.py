@@ -19,10 +19,10 @@ from slurm.sdk.calls.folder import whole
 from slurm.sdk.errors import ResultUnreadable, ResultUnwritten
 
 PROTOCOL = 5
-RESULT, RESULTS = "result", "results"
+RESULT, RESULTS, CHUNKS = "result", "results", "chunks"
 
 Reference = tuple[str, Any, Any]
-"""(RESULT, job id, path) or (RESULTS, array id, list of paths)."""
+"""(RESULT, job id, path) or (RESULTS, array id, list of paths); CHUNKS where each of these holds a list of results."""
 
 
 class Promise:
@@ -143,9 +143,10 @@ class _Loader(pickle.Unpickler):
     def persistent_load(self, reference: Reference) -> Any:
         kind, job, where = reference
         try:
-            if kind == RESULTS:
-                return [read_result(path, f"{job}_{number}") for number, path in enumerate(where)]
-            return read_result(where, job)
+            if kind == RESULT:
+                return read_result(where, job)
+            found = [read_result(path, f"{job}_{number}") for number, path in enumerate(where)]
+            return found if kind == RESULTS else [one for some in found for one in some]
         except FileNotFoundError as error:
             raise ResultUnreadable(f"job {job} left no result at {error.filename}") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -15,8 +14,6 @@ from slurm.sdk.following.retry import ATTEMPT
 from slurm.sdk.packaging.base import PackagingStrategy, quoted
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
-TASKS = ("ntasks", "ntasks_per_node", "nodes")
-"""Options that say how many tasks a job has."""
 
 
 def render(files: JobFiles, task: str, asked: Mapping[str, str | None], packaging: PackagingStrategy, *, array: bool = False, base: int = 0,
@@ -61,16 +58,4 @@ def _whole(home: str, environ: Mapping[str, str]) -> list[str]:
 
 
 def _launcher(asked: Mapping[str, str | None]) -> list[str]:
-    return ["srun", "--kill-on-bad-exit=1"] if several_tasks(asked) else []
-
-
-def several_tasks(asked: Mapping[str, str | None]) -> bool:
-    """Whether the job has more than one task."""
-    return any((asked.get(name) or "1").partition("-")[0] != "1" for name in TASKS)
-
-
-def tasks(asked: Mapping[str, str | None]) -> int:
-    """How many tasks the job has; 0 when it leaves that to the cluster, as `nodes="2-4"` does."""
-    total, per_node, nodes = (asked.get(name) or "" for name in TASKS)
-    counts = [total] if total else [per_node or "1", nodes or "1"]
-    return math.prod(map(int, counts)) if all(count.isdigit() for count in counts) else 0
+    return ["srun", "--kill-on-bad-exit=1"] if options.several_tasks(asked) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import time
@@ -15,18 +16,20 @@ import cloudpickle
 
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.backends.backend import Distant
-from slurm.sdk.calls import blame, shipping
+from slurm.sdk.calls import shipping
+from slurm.sdk.calls.batches import arguments
 from slurm.sdk.calls.dependencies import depend
 from slurm.sdk.calls.folder import JobFiles, folder_name, pack_items
 from slurm.sdk.calls.kept import Kept
 from slurm.sdk.calls.outputs import Outputs, chdir
 from slurm.sdk.calls.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
-from slurm.sdk.calls.script import NOTHING, render, several_tasks
+from slurm.sdk.calls.script import NOTHING, render
 from slurm.sdk.errors import BackendError, SubmissionError
 from slurm.sdk.following.attempts import Attempts, Submission
 from slurm.sdk.inside import injection, loading
 from slurm.sdk.inside.injection import signature_of
 from slurm.sdk.job import Job
+from slurm.sdk.options import several_tasks
 from slurm.sdk.packaging import choice
 from slurm.sdk.packaging.base import PackagingStrategy
 from slurm.sdk.place import Place
@@ -240,13 +243,6 @@ def _guard(task: SlurmTask[..., Any]) -> None:
             'under `if __name__ == "__main__":`')
 
 
-def arguments(item: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """An item of `.map` as the arguments that it stands for."""
-    if isinstance(item, dict) and all(isinstance(key, str) for key in item):
-        return (), item
-    return (item if type(item) is tuple else (item,)), {}
-
-
 def _pickled_items(task: SlurmTask[..., Any], calls: Iterable[tuple[tuple[Any, ...], dict[str, Any]]]) -> tuple[list[bytes], list[Promise]]:
     pickled: list[bytes] = []
     jobs: dict[int, Promise] = {}
@@ -254,7 +250,7 @@ def _pickled_items(task: SlurmTask[..., Any], calls: Iterable[tuple[tuple[Any, .
         try:
             data, found = dumps(call)
         except TypeError as error:
-            raise TypeError(f"item {number} of {task.name}.map(): {blame.named(task.unwrapped, *call, error)}") from error
+            raise TypeError(f"item {number} of {task.name}.map(): {_blamed(task.unwrapped, *call, error)}") from error
         pickled.append(data)
         jobs.update((id(job), job) for job in found)
     return pickled, list(jobs.values())
@@ -265,7 +261,7 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     try:
         data, inside = _pickled(call)
     except TypeError as error:
-        raise blame.named(task.unwrapped, call.args, call.kwargs, error) from error
+        raise _blamed(task.unwrapped, call.args, call.kwargs, error) from error
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
     files = JobFiles(os.path.join(base, folder_name(str(task)), key), key)
     options = {**cluster.defaults(), **task.sbatch_options}
@@ -331,3 +327,29 @@ def _disk(folder: str) -> Iterator[None]:
     except OSError as error:
         raise SubmissionError(f"the job's folder cannot be written: {error}. Cluster(job_base_dir=…) names another place",
             metadata={"target_job_dir": folder}) from error
+
+
+def _blamed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], error: TypeError) -> TypeError:
+    """`error`, as said of the first argument, or of the first variable that the function uses, that cannot be pickled by itself."""
+    name = getattr(function, "__name__", type(function).__name__)
+    for what, value in _parts(name, function, args, kwargs):
+        try:
+            dumps(value)
+        except TypeError as problem:
+            kind = type(value)
+            return TypeError(str(problem).replace("this ", f"{what} (a {kind.__module__}.{kind.__qualname__}) ", 1))
+    return error
+
+
+def _parts(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    try:
+        bound = inspect.signature(function).bind_partial(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        # some builtins tell nothing about themselves
+        bound = {**{f"number {number}": value for number, value in enumerate(args, 1)}, **kwargs}
+    for parameter, value in bound.items():
+        yield f"argument {parameter} of {name}", value
+    if inspect.isfunction(function):
+        used = inspect.getclosurevars(function)
+        for variable, value in {**used.globals, **used.nonlocals}.items():
+            yield f"the variable {variable} that {name} uses", value

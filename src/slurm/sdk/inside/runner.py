@@ -9,6 +9,7 @@ Every element of an array pays for what is imported here: nothing heavy at the t
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import sys
@@ -94,6 +95,8 @@ def _called(envelope: Envelope, files: JobFiles, index: int | None, environ: Map
         from slurm.sdk.inside.runtime import export_ranks
 
         export_ranks(os.environ)
+    if environ is os.environ:
+        faulthandler.enable(2)  # what ends the interpreter itself names the line of Python on standard error
     function, args, kwargs, retry = _load(envelope, files, index)
     if environ is os.environ:
         _log()

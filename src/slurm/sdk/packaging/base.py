@@ -6,31 +6,13 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import PackagingError
 from slurm.sdk.packaging.settings import Config
-
-
-class Site(Protocol):
-    """What is needed of a cluster."""
-
-    backend: Backend
-    python: str
-    setup: str
-
-    @property
-    def job_base_dir(self) -> str:
-        """Below which everything of the jobs lies."""
-        ...
-
-    @property
-    def home(self) -> str:
-        """Where relative paths begin that are for jobs."""
-        ...
+from slurm.sdk.place import Place
 
 
 class PackagingStrategy:
@@ -47,7 +29,7 @@ class PackagingStrategy:
         self.behind: list[str] = []
         self.interpreter: list[str] = []
 
-    def prepare(self, task: Any, cluster: Site) -> None:
+    def prepare(self, task: Any, cluster: Place) -> None:
         """Make and bring what the job needs, once a content; PackagingError when that cannot be done."""
         raise PackagingError(f"packaging={self.config.get('type')!r} cannot be carried out")
 
@@ -78,7 +60,7 @@ class PackagingStrategy:
             setattr(self, name, value)
 
 
-def asked_python(config: Config, cluster: Site) -> list[str]:
+def asked_python(config: Config, cluster: Place) -> list[str]:
     """The interpreter that is asked for, as words; PackagingError when it is known to be another version than this one."""
     here = "{}.{}".format(*python_version())
     version = config.get("python_version")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from slurm.sdk.packaging.base import PackagingStrategy, Site
-from slurm.sdk.packaging.none import NonePackagingStrategy
+from slurm.sdk.packaging.base import PackagingStrategy
+from slurm.sdk.packaging.plain import AutoPackagingStrategy, InheritPackagingStrategy, NonePackagingStrategy
 from slurm.sdk.packaging.settings import Config, effective
+from slurm.sdk.place import Place
 
 
 def get_packaging_strategy(config: Config | None) -> PackagingStrategy:
@@ -21,21 +22,17 @@ def get_packaging_strategy(config: Config | None) -> PackagingStrategy:
 
         return ContainerPackagingStrategy(config or {})
     if kind == "inherit":
-        from slurm.sdk.packaging.inherit import InheritPackagingStrategy
-
         parent = None
         if record := (config or {}).get("parent"):
             parent = get_packaging_strategy(record["config"])
             parent.take(record["made"])
         return InheritPackagingStrategy(config or {}, parent)
     if kind == "auto":
-        from slurm.sdk.packaging.auto import AutoPackagingStrategy
-
         return AutoPackagingStrategy(config or {})
     return NonePackagingStrategy(config or {})
 
 
-def chosen(task: Any, cluster: Site, default: Config) -> PackagingStrategy:
+def chosen(task: Any, cluster: Place, default: Config) -> PackagingStrategy:
     """The strategy for a call of `task` on this cluster, not prepared yet; `default` is what the cluster says about packaging."""
     config = effective(task.packaging, default, f"@task of {task.name}")
     if cluster.backend.name == "inline":
@@ -47,7 +44,7 @@ def chosen(task: Any, cluster: Site, default: Config) -> PackagingStrategy:
     return get_packaging_strategy(config)
 
 
-def for_children(strategy: PackagingStrategy, cluster: Site, default: Config, workflow: Any) -> Config:
+def for_children(strategy: PackagingStrategy, cluster: Place, default: Config, workflow: Any) -> Config:
     """The default of the cluster that a workflow makes inside its job; what its `with_dependencies` names is made now."""
     found = default
     if strategy.config["type"] not in ("inherit", "auto"):

@@ -18,9 +18,10 @@ from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import InvalidOption, PackagingError
 from slurm.sdk.packaging import image, runtimes
-from slurm.sdk.packaging.base import PackagingStrategy, Site, quoted
+from slurm.sdk.packaging.base import PackagingStrategy, quoted
 from slurm.sdk.packaging.runtimes import Container, Mount
 from slurm.sdk.packaging.settings import Config
+from slurm.sdk.place import Place
 
 PYTHON = "python3"
 _BOOT = """import sys
@@ -51,7 +52,7 @@ class ContainerPackagingStrategy(PackagingStrategy):
         self.runner = ""
         self.mounts: list[Mount] = []
 
-    def prepare(self, task: Any, cluster: Site) -> None:
+    def prepare(self, task: Any, cluster: Place) -> None:
         """Build or push the image where that is asked for, and send what is to be mounted."""
         backend, base = cluster.backend, cluster.job_base_dir
         far = isinstance(backend, Distant)
@@ -119,7 +120,7 @@ def _mount(told: str | Mapping[str, Any], far: bool) -> Mount:
     return found._replace(source=source, target=found.target or source)
 
 
-def _cluster(cluster: Site) -> list[str]:
+def _cluster(cluster: Place) -> list[str]:
     """Where an embedded cluster of this machine is spoken to: a workflow in a container has to see it."""
     if cluster.backend.name != "local":
         return []

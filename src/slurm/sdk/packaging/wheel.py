@@ -19,9 +19,10 @@ from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import BackendError, PackagingError
 from slurm.sdk.packaging import build
-from slurm.sdk.packaging.base import PackagingStrategy, Site, asked_python, quoted
+from slurm.sdk.packaging.base import PackagingStrategy, asked_python, quoted
 from slurm.sdk.packaging.environment import READY
 from slurm.sdk.packaging.settings import Config
+from slurm.sdk.place import Place
 
 INSTALL_SECONDS = 3600.0
 RECIPE = "recipe.json"
@@ -36,7 +37,7 @@ class WheelPackagingStrategy(PackagingStrategy):
         self.recipe = ""
         self.python: list[str] = []
 
-    def prepare(self, task: Any, cluster: Site) -> None:
+    def prepare(self, task: Any, cluster: Place) -> None:
         """Build the wheel unless this content was built, send it unless it is there."""
         file = getattr(sys.modules.get(getattr(task.func, "__module__", "") or ""), "__file__", None)
         root = build.project(os.getcwd(), *([os.path.dirname(file)] if file else []))
@@ -70,7 +71,7 @@ class WheelPackagingStrategy(PackagingStrategy):
     def _making(self, *told: str) -> list[str]:
         return [*self.python, "-m", "slurm.sdk.packaging.environment", self.recipe, self.folder, *told]
 
-    def _install_now(self, cluster: Site) -> None:
+    def _install_now(self, cluster: Place) -> None:
         command = f"[ -e {quoted([f'{self.folder}/{READY}'])} ] || PYTHONPATH={quoted([self.source])} {quoted(self._making())}"
         if isinstance(cluster.backend, Distant):
             try:

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from slurm.sdk.backends import local
-from slurm.sdk.backends.backend import DEFAULT_BASE, DEFAULT_MAX_ARRAY, Backend, array_words
+from slurm.sdk.backends.backend import DEFAULT_BASE, Backend, array_words
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
@@ -130,9 +130,6 @@ class Adapted(SharedDisk):
         """get_job_status of each, there being no question for all."""
         return {one: self._state(one) for one in ids}
 
-    def rest(self) -> None:
-        """Nothing listens between questions."""
-
     def cancel(self, ids: Sequence[str]) -> None:
         """cancel_job of each."""
         for one in ids:
@@ -180,10 +177,6 @@ class Adapted(SharedDisk):
     def is_remote(self) -> bool:
         """As theirs; one that does not say is not."""
         return bool(getattr(self.theirs, "is_remote", bool)())
-
-    def max_array(self) -> int:
-        """As on a cluster that was not told otherwise."""
-        return DEFAULT_MAX_ARRAY
 
     def close(self) -> None:
         """Let go, where they can."""

@@ -6,28 +6,17 @@ import json
 import shlex
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from slurm.sdk.backends.backend import Backend, Distant
 from slurm.sdk.errors import BackendError, InvalidOption
+from slurm.sdk.place import Place
 from slurm.sdk.tidying import cleaning
 from slurm.sdk.tidying.removed import Cleanup, Removed
 
 ROUNDS = 100
 """So many times at most a distant machine is asked to go on, 40 seconds each."""
-
-
-class Place(Protocol):
-    """What is needed of a cluster."""
-
-    backend: Backend
-    python: str
-
-    @property
-    def job_base_dir(self) -> str:
-        """Below which the folders of jobs are made."""
-        ...
 
 
 def cleanup(cluster: Place, *, older_than: float | timedelta = timedelta(days=7), keep_failed: bool = False, dry_run: bool = False,

@@ -12,7 +12,7 @@ import pytest
 from slurm import Cluster, Executor, task
 from slurm.sdk.backends.backend import SAY_SECONDS
 from slurm.sdk.backends.inline import InlineBackend
-from slurm.sdk.following.ahead import FETCHED_TOGETHER, Ahead
+from slurm.sdk.executor import FETCHED_TOGETHER, Ahead
 from slurm.sdk.following.status import Status
 
 

@@ -15,6 +15,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slurm.mcp import answers
+from slurm.mcp import script as scripts
+from slurm.mcp.problems import Problem
 from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
 from slurm.sdk import slurmfile as slurmfiles
@@ -25,9 +28,6 @@ from slurm.sdk.following import ending, explaining, inspection, past, refusals
 from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import UNKNOWN, Status
-from slurm.sdk.mcp import answers
-from slurm.sdk.mcp import script as scripts
-from slurm.sdk.mcp.problems import Problem
 
 JobId = Annotated[str, Field(description='a job ("12"), an element of an array ("12_3"), or some of them ("12_[1-5]")',
     pattern=r"^\s*\d+(_.+)?\s*$")]

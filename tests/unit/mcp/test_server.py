@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from mcp import Client, MCPError
 
+from slurm.mcp import script
+from slurm.mcp.problems import CODES, Problem
+from slurm.mcp.server import TOOLS, create_mcp_server, server
+from slurm.mcp.tools import Tools
 from slurm.model.errors import Unreachable
 from slurm.sdk.backends.backend import Around
 from slurm.sdk.backends.inline import InlineBackend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendCommandError, BackendError, SubmissionError
 from slurm.sdk.following.inspection import CELL, QUEUE, ROW
-from slurm.sdk.mcp import script
-from slurm.sdk.mcp.problems import CODES, Problem
-from slurm.sdk.mcp.server import TOOLS, create_mcp_server, server
-from slurm.sdk.mcp.tools import Tools
 
 RECORD = """JobId={id} JobName=train
    UserId=ada(1000) GroupId=ada(1000) MCS_label=N/A

@@ -13,8 +13,8 @@ from typing import Any
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
+from slurm.mcp.problems import Problem
 from slurm.sdk.errors import SdkError
-from slurm.sdk.mcp.problems import Problem
 
 PATH = "/mcp"
 TOKEN_VARIABLE = "SLURM_MCP_TOKEN"

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from slurm.mcp.problems import Problem, problem
 from slurm.notation import array
 from slurm.notation.errors import NotationError
 from slurm.sdk import options
 from slurm.sdk.errors import InvalidOption
-from slurm.sdk.mcp.problems import Problem, problem
 
 MAX_BYTES = 1 << 20
 Asked = Mapping[str, str | int | bool | list[str]]

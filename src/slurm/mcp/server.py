@@ -18,13 +18,13 @@ from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.types import CallToolResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel, ValidationError
 
+from slurm.mcp.problems import Problem, problem
+from slurm.mcp.tools import Tools
 from slurm.model.version import VERSION
 from slurm.notation.nearest import nearest
 from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import SlurmfileNotFoundError
-from slurm.sdk.mcp.problems import Problem, problem
-from slurm.sdk.mcp.tools import Tools
 
 LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 SUBMITS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
@@ -113,7 +113,7 @@ def run_server(transport: str = "stdio", host: str = "127.0.0.1", port: int = 80
         return
     if transport != "http":
         raise ValueError(f"transport={transport!r}: it is stdio or http")
-    from slurm.sdk.mcp import web
+    from slurm.mcp import web
 
     web.serve(made, host, port, token, tell)
 
