@@ -26,7 +26,7 @@ from slurm.store.lease import Deposed, Overtaken
 from slurm.store.parcels import Kept, Note, Notes, Parcel
 from slurm.store.payloads import digest
 from slurm.store.postgres_journal import PostgresJournal
-from slurm.store.postgres_link import Link, Unknown, check, require_durable
+from slurm.store.postgres_link import Link, Unknown, check, require_durable, translated
 from slurm.store.postgres_state import PostgresState
 from slurm.store.sqlite_journal import SqliteJournal
 from tests.lease_suite import check_random_walks
@@ -452,3 +452,59 @@ def test_half_of_a_copy_is_no_state(state: PostgresState, journal: PostgresJourn
     journal.close()
     with pytest.raises(StoreError, match="holds half of a copy, which did not end"):
         PostgresState(location, cluster="c").lease.read()
+
+
+@pytest.mark.parametrize(("statement", "said"), [
+    ("UPDATE meta SET value = 'x' WHERE key = 'format'", "meta has 'x' under format, which is no number"),
+    ("DELETE FROM meta WHERE key = 'id'", "its table meta lacks the id or the cluster"),
+    ("INSERT INTO meta VALUES ('shapes-x', 'y')", "under shapes-x, which is no number"),
+    ("UPDATE meta SET value = 'x' WHERE key = 'outbox last'", "under outbox last, which is no number"),
+    ("INSERT INTO meta VALUES ('notices clock', 'x')", "under notices clock, which is no moment"),
+    ("UPDATE rows SET key = '[1]' WHERE kind = 'cluster'", "which is none"),
+    ("UPDATE complete SET seq = 999", "covers event 999, but the newest of the events is 2"),
+    ("DELETE FROM beats", "leader or beats has lost its row"),
+    ("DELETE FROM leader", "leader or beats has lost its row"),
+])
+def test_what_somebody_else_wrote_into_the_database_is_told_and_never_passed_over(
+        state: PostgresState, journal: PostgresJournal, location: Location, statement: str, said: str) -> None:
+    journal.append([record("a")])
+    journal.complete(1, [row(0, "own", "cluster")], 1)
+    journal.append([record("b")])
+    journal.close()
+    with others(location) as session:
+        session.execute(statement)
+    with pytest.raises(StoreError, match=said):
+        again = PostgresState(location, cluster="c")
+        seen = again.lease.read()
+        assert seen is not None
+        opened = again.journal(seen)
+        for look in (opened.outbox_last, opened.notes_clock, lambda: list(opened.rows()), opened.unfinished):
+            look()
+
+
+def test_an_epoch_is_above_that_of_every_event_whatever_the_row_of_the_leader_says(
+        state: PostgresState, journal: PostgresJournal, location: Location) -> None:
+    """Restored without the events, or changed by hand, it named an epoch that nodes and replay refuse."""
+    journal.append([record("a")])
+    with others(location) as session:
+        session.execute("UPDATE events SET epoch = 7")
+    term = state.lease.claim("b", "", 1)
+    assert term.epoch == 8 and state.lease.read() == term
+    new = state.journal(term)
+    assert new.append([record("b")]) == 2
+    new.close()
+
+
+def test_a_session_that_was_ended_for_sleeping_within_a_transaction_is_tried_again(journal: PostgresJournal, location: Location) -> None:
+    """A controller that was stopped for ten seconds in the middle of a write called its state unusable, instead of asking who leads."""
+    for kind in (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.lookup("57P05"), psycopg.errors.AdminShutdown):
+        assert isinstance(translated(location, kind("ended")), StoreBusy)
+    journal.append([record("a")])
+    with pytest.raises(StoreBusy), journal._writer.using() as session:
+        session.execute("SET idle_in_transaction_session_timeout = '50ms'")
+        session.execute("BEGIN")
+        with others(location) as watcher:
+            while watcher.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (session.info.backend_pid,)).fetchone():
+                time.sleep(0.02)
+        session.execute("SELECT 1")
+    assert eventually(lambda: journal.append([record("b")])) == 2

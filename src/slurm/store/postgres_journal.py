@@ -166,7 +166,13 @@ class PostgresJournal:
         """The moment up to which time brought notices about, 0: none yet."""
         with self._reader.using() as session:
             row = session.execute("SELECT value FROM meta WHERE key = 'notices clock'").fetchone()
-        return float(row[0]) if row is not None else 0.0
+        if row is None:
+            return 0.0
+        try:
+            return float(row[0])
+        except ValueError as error:
+            raise StoreError(message=f"the table meta has {row[0][:40]!r} under notices clock, which is no moment",
+                             hints=[postgres_schema.RESTORE]) from error
 
     # --- writing ---------------------------------------------------------------------------------------------------------
 

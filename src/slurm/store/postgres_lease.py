@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import psycopg
 
+from slurm.model.errors import StoreError
 from slurm.store.journal import StoreBusy
 from slurm.store.lease import Term, deposed, overtaken
 from slurm.store.postgres_link import Link, Session
@@ -14,7 +15,7 @@ from slurm.store.postgres_link import Link, Session
 log = logging.getLogger("slurm.store")
 CLAIM_TRIES = 5
 _READ = "SELECT epoch, holder, address, count, released FROM leader, beats"
-_CLAIM = ("UPDATE leader SET epoch = %(epoch)s, holder = %(holder)s, address = %(address)s, released = false WHERE epoch = %(seen)s "
+_CLAIM = ("UPDATE leader SET epoch = greatest(%(epoch)s, (SELECT events.epoch + 1 FROM events ORDER BY seq DESC LIMIT 1)), holder = %(holder)s, address = %(address)s, released = false WHERE epoch = %(seen)s "
           "RETURNING epoch")
 _BEAT = "UPDATE beats SET count = count + 1 WHERE EXISTS (SELECT 1 FROM leader WHERE epoch = %s AND NOT released)"
 _RELEASE = "UPDATE leader SET released = true WHERE epoch = %s AND NOT released RETURNING epoch"
@@ -38,9 +39,10 @@ class PostgresLease:
         term = Term(max(seen, least) + 1, holder, address)
         for _ in range(CLAIM_TRIES):
             with self._link.using() as session:
-                if _claimed(session, term, seen):
+                epoch = _claimed(session, term, seen)
+                if epoch is not None:
                     self._link.confirm()
-                    return term
+                    return term._replace(epoch=epoch)
         raise StoreBusy(message="the lead cannot be taken: the sessions of the slurmctld before do not end")
 
     def beat(self, term: Term) -> None:
@@ -64,22 +66,27 @@ class PostgresLease:
 
 def _read(session: Session) -> Term | None:
     row: Sequence[object] | None = session.execute(_READ).fetchone()
-    if row is None or not row[0]:
+    if row is None:
+        raise StoreError(message=f"database {session.info.dbname}: the table leader or beats has lost its row", hints=[
+            "somebody else has written there. For beats: INSERT INTO beats (count) VALUES (0). For leader, no slurmctld running: "
+            "INSERT INTO leader (epoch, holder, address, released) SELECT max(epoch), '', '', true FROM events"])
+    if not row[0]:
         return None
     return Term(*row)  # type: ignore[arg-type]
 
 
-def _claimed(session: Session, term: Term, seen: int) -> bool:
-    """Whether the term is the present one now. False: somebody held the row, and his session was ended. Overtaken."""
+def _claimed(session: Session, term: Term, seen: int) -> int | None:
+    """The epoch of the term, which is the present one now. None: somebody held the row, and his session was ended. Overtaken."""
     try:
         with session.transaction():
             session.execute("SET LOCAL lock_timeout = '1s'")
-            if not session.execute(_CLAIM, {
-                    "epoch": term.epoch, "holder": term.holder, "address": term.address, "seen": seen}).fetchone():
+            row = session.execute(
+                _CLAIM, {"epoch": term.epoch, "holder": term.holder, "address": term.address, "seen": seen}).fetchone()
+            if row is None:
                 raise overtaken(seen, _read(session))
             session.execute("UPDATE beats SET count = 0")
+            return int(row[0])
     except psycopg.errors.LockNotAvailable:
         ended = session.execute(_END_HOLDERS).fetchall()
         log.warning("the slurmctld before does not end what it writes: %d sessions of it were ended", len(ended))
-        return False
-    return True
+        return None

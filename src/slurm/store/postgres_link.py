@@ -26,8 +26,9 @@ STATEMENT_SECONDS = 30
 """So long one statement, or the replica for which a commit waits, is waited for."""
 NOT_LEADING = "SL001"
 """The code by which the database refuses who does not lead (`postgres_schema`)."""
-_PASSING = ("08", "25006", "40", "53", "55P03", "57")
-"""Beginnings of codes of what passes: connections, standbys, deadlocks, resources, locks, shutdowns and cancelled statements."""
+_PASSING = ("08", "25006", "25P03", "25P04", "40", "53", "55P03", "57")
+"""Beginnings of codes of what passes: connections, standbys, sessions that were stopped within a transaction, deadlocks, resources, locks,
+shutdowns and cancelled statements."""
 
 
 class Unknown(StoreBusy):

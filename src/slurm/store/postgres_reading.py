@@ -8,11 +8,12 @@ from zlib import crc32
 from slurm.config.state_location import Location
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
+from slurm.store import postgres_schema
 from slurm.store.journal import Entry
 from slurm.store.parcels import KeptNote, Parcel
 from slurm.store.payloads import expand
 from slurm.store.postgres_link import Session
-from slurm.store.postgres_rows import RESTORE
+from slurm.store.postgres_schema import RESTORE
 
 _FETCH = 2000
 _AT_ONCE = 100
@@ -33,7 +34,9 @@ def last(session: Session) -> tuple[int, int]:
     row = session.execute("SELECT seq, crc FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     covered = session.execute("SELECT max(seq) FROM complete").fetchone()
     snapshot = int(covered[0] or 0) if covered is not None else 0
-    return (int(row[0]), int(row[1])) if row is not None and row[0] >= snapshot else (snapshot, 0)
+    if row is not None and row[0] < snapshot:  # events go from the first on, and the newest of them is never given up while others stay
+        raise StoreError(message=f"the snapshot says that it covers event {snapshot}, but the newest of the events is {row[0]}", hints=[RESTORE])
+    return (int(row[0]), int(row[1])) if row is not None else (snapshot, 0)
 
 
 def replay(session: Session, after: int) -> Generator[Entry]:
@@ -61,7 +64,7 @@ def happened(session: Session, after: int, upto: int) -> Generator[tuple[float, 
 def number(session: Session, key: str) -> int:
     """A count that is kept under this key."""
     row = session.execute("SELECT value FROM meta WHERE key = %s", (key,)).fetchone()
-    return int(row[0]) if row is not None else 0
+    return postgres_schema.number(key, row[0]) if row is not None else 0
 
 
 def payload(session: Session, name: Digest) -> bytes:

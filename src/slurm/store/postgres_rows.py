@@ -10,7 +10,7 @@ import psycopg
 from slurm.journal.row import Name, Row
 from slurm.model.errors import StoreError
 from slurm.store.postgres_link import Link, Session
-from slurm.store.postgres_schema import HALF, key_of, key_text
+from slurm.store.postgres_schema import HALF, RESTORE, key_of, key_text
 
 ROWS_AT_ONCE = 500
 EVENTS_AT_ONCE = 2000
@@ -138,6 +138,3 @@ class PostgresRows:
         with self._link.writing(self._epoch) as cursor:
             cursor.execute("DELETE FROM events WHERE seq <= %s", (min(covered, first + EVENTS_AT_ONCE),))
         return True
-
-
-RESTORE = "restore the database from a backup, or name an empty one to start with an empty cluster"

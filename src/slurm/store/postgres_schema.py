@@ -44,6 +44,7 @@ INSERT INTO meta VALUES ('format', '{FORMAT}'), ('id', 'ID'), ('cluster', 'CLUST
 SHAPES_KEY = "shapes-"
 HALF = "half of a copy"
 """In meta, while a state is being copied here: what ended in between is no state."""
+RESTORE = "restore the database from a backup, or name an empty one to start with an empty cluster"
 MAKING = 0x534C5059
 """The advisory lock of who makes the tables."""
 
@@ -82,12 +83,14 @@ def look(session: Session, cluster: str, version: int, shapes: str) -> Facts:
     """What the database is; StoreError when it holds another cluster's state, or records that only a later slurm-py reads."""
     where = f"database {session.info.dbname}"
     meta: dict[str, str] = dict(session.execute("SELECT key, value FROM meta").fetchall())
-    if int(meta.get("format", "0")) > FORMAT:
+    if number("format", meta.get("format", "0")) > FORMAT:
         raise _newer(where, f"it has format {meta['format']}, this one reads up to {FORMAT}")
+    if not meta.get("id") or "cluster" not in meta:
+        raise StoreError(message=f"{where}: its table meta lacks the id or the cluster", hints=[RESTORE])
     if HALF in meta:
         raise StoreError(message=f"{where} holds half of a copy, which did not end", hints=[
             f"make it anew (dropdb {session.info.dbname}, createdb {session.info.dbname}), and copy again"])
-    known = {int(key.removeprefix(SHAPES_KEY)): value for key, value in meta.items() if key.startswith(SHAPES_KEY)}
+    known = {number(key, key.removeprefix(SHAPES_KEY)): value for key, value in meta.items() if key.startswith(SHAPES_KEY)}
     if max(known, default=0) > version:
         raise _newer(where, f"its records have version {max(known)}, this one reads up to {version}")
     if known.get(version, shapes) != shapes:
@@ -110,6 +113,19 @@ def key_text(key: int | str) -> str:
 
 
 def key_of(text: str) -> int | str:
-    """And back."""
-    found: int | str = json.loads(text)
+    """And back; StoreError."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, int | str):
+        raise StoreError(message=f"a row of the snapshot has the key {text[:40]!r}, which is none", hints=[RESTORE])
     return found
+
+
+def number(key: str, text: str) -> int:
+    """The number that meta has under a key; StoreError."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise StoreError(message=f"the table meta has {text[:40]!r} under {key}, which is no number", hints=[RESTORE]) from error
