@@ -25,6 +25,8 @@ from slurm.store.journal import Record, StoreBusy
 from slurm.store.parcels import Note, Notes, Parcel
 
 log = logging.getLogger("slurmctld.engine")
+MOST_WAITING = 256 << 20
+"""Bytes on their way to the disk: while it hangs, what users submit would fill this process's memory."""
 RETRY_SECONDS = 1.0
 _KEPT = frozenset((Recorded, Tell))
 """Effects that are not carried out but written with their event; they come last."""
@@ -83,6 +85,8 @@ class Engine:
         """StoreError while the disk does not take events: asked before a change that nobody has been promised yet."""
         if self.stalled:
             raise StoreError(hints=[self.stalled, "running jobs go on and nothing acknowledged is lost; try again when there is space"])
+        if self._commit.waiting > MOST_WAITING:
+            raise StoreError(hints=[f"{self._commit.waiting >> 20} MB wait to be written: the disk or database is slow", "try again in a moment"])
 
     def record(self, *events: Event, payloads: Sequence[bytes] = ()) -> asyncio.Future[None]:
         """Apply events in order; the future is done when all of them are on disk and their effects are on their way.

@@ -21,10 +21,12 @@ OnDurable = Callable[[StoreError | None], None]
 
 log = logging.getLogger("slurm.store")
 MAX_BATCH = 10_000
+MAX_BYTES = 64 << 20
+"""Of contents and records in one write, where it has several: a database takes no more than some hundred MB at once."""
 
 
 class _Write:
-    __slots__ = ("dead", "done", "notes", "outbox", "payloads", "records", "taken")
+    __slots__ = ("dead", "done", "notes", "outbox", "payloads", "records", "size", "taken")
 
     def __init__(self, done: OnDurable, records: Sequence[Record] = (), payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
                  taken: int = 0, notes: Notes = NO_NOTES) -> None:
@@ -35,6 +37,7 @@ class _Write:
         self.taken = taken
         self.notes = notes
         self.dead: Sequence[Digest] | None = None
+        self.size = sum(map(len, payloads)) + sum(len(record.body) for record in records) + sum(len(parcel.body) for parcel in outbox)
 
     @property
     def groups(self) -> bool:
@@ -61,6 +64,7 @@ class GroupCommit:
         self._outstanding = 0
         self._idle: list[asyncio.Future[None]] = []
         self.writes = 0
+        self.waiting = 0  # bytes of writes whose callback has not been called
         self.died: BaseException | None = None  # what ended the writer thread, such as store.memory.Crashed
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -111,6 +115,7 @@ class GroupCommit:
 
     def _put(self, write: _Write) -> None:
         self._outstanding += 1
+        self.waiting += write.size
         with self._wake:
             self._queue.append(write)
             if len(self._queue) == 1:
@@ -154,7 +159,12 @@ class GroupCommit:
         self._tell(self._failed, batch, error)
 
     def _take(self) -> list[_Write]:
-        size = next((i for i, write in enumerate(self._queue[:MAX_BATCH]) if not write.groups), min(MAX_BATCH, len(self._queue)))
+        size = held = 0
+        for write in self._queue[:MAX_BATCH]:
+            held += write.size
+            if not write.groups or held > MAX_BYTES:
+                break
+            size += 1
         batch, self._queue = self._queue[:max(1, size)], self._queue[max(1, size):]
         return batch
 
@@ -200,6 +210,7 @@ class GroupCommit:
     def _finish(self, batch: list[_Write], error: StoreError | None) -> None:
         # Each callback in a turn of its own: one that raises is reported by the loop and does not keep the others from being called.
         for write in batch:
+            self.waiting -= write.size
             self._loop.call_soon(write.done, error)
         self._loop.call_soon(self._finished, len(batch))
 

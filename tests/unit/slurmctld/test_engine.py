@@ -12,6 +12,7 @@ from slurm.core.illegal import IllegalTransition
 from slurm.model import msgpack
 from slurm.model.errors import StoreError
 from slurm.model.ids import JobId, Uid
+from slurm.slurmctld import engine
 from slurm.slurmctld.engine import Engine
 from slurm.store.group_commit import GroupCommit
 from slurm.store.memory import Fault, MemoryDisk, MemoryJournal
@@ -120,6 +121,21 @@ def test_one_who_gives_up_waiting_does_not_disturb_the_others() -> None:
         waiting.cancel()
         await durable
         assert s.written == ["Submitted"]
+
+    play(scene)
+
+
+def test_while_much_waits_for_a_slow_disk_no_new_change_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who submits large scripts while the database hangs fills this process's memory otherwise."""
+    monkeypatch.setattr(engine, "MOST_WAITING", 100)
+
+    async def scene(s: Scene) -> None:
+        durable = s.engine.record(s.submitted(), payloads=[b"x" * 200])
+        with pytest.raises(StoreError) as caught:
+            s.engine.refuse_when_stalled()
+        assert "wait to be written" in caught.value.hints[0]
+        await durable
+        s.engine.refuse_when_stalled()
 
     play(scene)
 

@@ -9,6 +9,7 @@ import pytest
 
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
+from slurm.store import group_commit
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.memory import Crashed, Fault, MemoryDisk, MemoryJournal
@@ -119,6 +120,26 @@ def test_an_error_is_told_to_everything_behind_it_in_order_and_nothing_is_writte
 
     run(journal, test)
     assert [entry.body for entry in disk.events.values()] == [b"later"]
+
+
+def test_large_contents_go_in_several_writes_and_are_counted_until_they_are_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of scripts of 4 MiB that had waited for a database were more than it takes at once, and slurmctld ended."""
+    monkeypatch.setattr(group_commit, "MAX_BYTES", 1000)
+    journal = Slow(MemoryDisk())
+
+    async def test(commit: GroupCommit) -> None:
+        told: list[object] = []
+        commit.submit([record("a")], told.append)
+        await asyncio.to_thread(journal.begun.acquire)
+        for size in (600, 300, 300, 5000, 10):
+            commit.submit([record("")], told.append, payloads=[b"x" * size])
+        assert commit.waiting == 6211
+        for _ in range(5):
+            journal.go.release()
+        await commit.drain()
+        assert (told, commit.writes, commit.waiting) == ([None] * 6, 5, 0)
+
+    run(journal, test)
 
 
 def test_payloads_that_cannot_be_dropped_do_not_hold_up_events() -> None:
