@@ -7,19 +7,22 @@ import pwd
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from slurm.commands.doctor import configuration
 from slurm.commands.doctor.check import World
 from slurm.commands.doctor.facts import Facts
 from slurm.commands.setup import part, texts
-from slurm.commands.setup.part import CHANGED, KEPT, NEW, SAME, File, Folder, Part
+from slurm.commands.setup.machines import There
+from slurm.commands.setup.part import CHANGED, KEPT, NEW, SAME, File, Folder, Part, Seen
 from slurm.commands.setup.plan import Secrets, part_of
 from slurm.commands.setup.texts import Gpus, Machine
 from slurm.commands.setup.wishes import Database, Places, Wishes, this_host
 from slurm.commands.slurm import main
 from slurm.config.config import load
 from slurm.config.slurmdbd import parse_slurmdbd
+from slurm.model.errors import ConfigError
 from slurm.net.certificates import files_of
 from slurm.net.certificates import load as credentials
 
@@ -117,6 +120,55 @@ def test_the_command_shows_first_writes_with_assent_and_has_nothing_to_do_then(t
     assert main([*words, "--yes"]) == 0
     assert "Nothing was changed." in capsys.readouterr().out
     assert files == {path: path.read_bytes() for path in (tmp_path / "c").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("answer", [
+    {"host": "nd1\nTaskProlog=/tmp/evil"}, {"host": "nd1 State=DOWN"}, {"host": "nd1#"}, {"host": ""}, {"host": "nd1", "cpus": 0},
+    {"host": "nd1", "memory": -1}, {"host": "nd1", "cpus": 10**12}, {"host": "nd1", "gpus": [{"type": "a\nInclude /tmp/x", "files": []}]},
+    {"host": "nd1", "gpus": [{"type": "a", "files": ["/dev/nvidia0 Flags=x"]}]}, {"host": "nd1", "gpus": [{"type": "a", "files": ["/tmp/x"]}]}, []])
+def test_a_machine_writes_no_line_of_its_own_into_the_files_of_all(answer: object) -> None:
+    """Whoever takes over a node is that node and no more: slurm.conf of every machine has its name and its numbers."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(msgspec.json.encode(answer), type=Machine)
+    for one in (BIG, SMALL):
+        assert msgspec.json.decode(msgspec.json.encode(one), type=Machine) == one
+
+
+@pytest.mark.parametrize("states", [{}, {"/etc/passwd": "new"}, {"/etc/slurm/slurm.conf": "perhaps"}])
+def test_what_a_machine_tells_of_files_is_about_those_that_were_asked_for(states: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    there = There("nd1", "nd1")
+    monkeypatch.setattr(there, "_with", lambda wanted, what, kind: Seen(states=states))
+    with pytest.raises(ConfigError, match="nd1: .* told of other files"):
+        there.look(Part(files=[File("/etc/slurm/slurm.conf", b"x")]))
+
+
+def test_links_in_an_image_do_not_lead_out_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An absolute link of the image would have had root write over the files of this machine."""
+    image, outside = tmp_path / "image", tmp_path / "outside"
+    (image / "etc").mkdir(parents=True)
+    outside.mkdir()
+    (image / "etc" / "slurm").symlink_to(outside)
+    assert main(["setup", "--root", str(image), "--user", ME, "--yes"]) == 1
+    assert f"leads out of {image}, to {outside}" in capsys.readouterr().err and list(outside.iterdir()) == []
+    (image / "etc" / "slurm").unlink()
+    (image / "etc" / "slurm").symlink_to("../usr")
+    (image / "usr").mkdir()
+    assert main(["setup", "--root", str(image), "--user", ME, "--yes", "--json"]) == 0
+    assert (image / "usr" / "slurm.conf").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a link another user's")
+def test_a_folder_that_somebody_else_made_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir(mode=0o700)
+    (tmp_path / "log").symlink_to(tmp_path / "target")
+    os.lchown(tmp_path / "log", 65534, 65534)
+    wanted = Part(user=ME, folders=[Folder(str(tmp_path / "log"), 0o755, ME)])
+    with pytest.raises(ConfigError, match="is a link of uid 65534"):
+        part.apply(wanted)
+    assert stat.S_IMODE((tmp_path / "target").stat().st_mode) == 0o700
+    os.lchown(tmp_path / "log", 0, 0)
+    part.apply(wanted)
+    assert stat.S_IMODE((tmp_path / "target").stat().st_mode) == 0o755
 
 
 def test_the_image_of_a_machine_is_written_below_its_root_and_does_not_name_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

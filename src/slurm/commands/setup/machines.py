@@ -64,7 +64,11 @@ class There:
 
     def look(self, wanted: Part) -> Seen:
         """How it differs."""
-        return self._with(wanted, "look", Seen)
+        seen = self._with(wanted, "look", Seen)
+        if seen.states.keys() != {file.path for file in wanted.files} or not set(seen.states.values()) <= set(part.STATES):
+            raise ConfigError(message=f"{self.name}: `slurm setup --part look` told of other files than it was asked for",
+                hints=["install the same version there as here"])
+        return seen
 
     def apply(self, wanted: Part) -> list[str]:
         """Make it so."""

@@ -6,6 +6,7 @@ import difflib
 import grp
 import os
 import pwd
+import stat
 import subprocess
 import time
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from slurm.model.errors import ConfigError
 from slurm.slurmd import hardware
 
 SAME, NEW, CHANGED, KEPT = "same", "new", "changed", "kept"
+STATES = (SAME, NEW, CHANGED, KEPT)
 COMMAND_SECONDS = 120
 
 
@@ -86,7 +88,7 @@ def look(part: Part) -> Seen:
         if not _folder_is(part, folder):
             seen.folders.append(folder.path)
     for file in part.files:
-        path = part.root + file.path
+        path = _place(part, file.path)
         try:
             with open(path, "rb") as opened:
                 before = opened.read()
@@ -117,13 +119,12 @@ def apply(part: Part) -> list[str]:
     seen = look(part)
     try:
         for folder in part.folders:
-            path = part.root + folder.path
+            path = _place(part, folder.path)
             os.makedirs(path, exist_ok=True)
-            os.chmod(path, folder.mode)
-            _own(path, folder.owner)
+            _set_right(path, folder)
         for file in part.files:
             if seen.states[file.path] in (NEW, CHANGED):
-                backups += _write(part.root + file.path, file)
+                backups += _write(_place(part, file.path), file)
     except OSError as error:
         raise ConfigError(message=f"cannot write {error.filename}: {error.strerror}",
             hints=["`slurm setup` is for root, or for --prefix DIR"]) from error
@@ -145,25 +146,49 @@ def _write(path: str, file: File) -> list[str]:
         backup = f"{path}.{time.strftime('%Y-%m-%dT%H%M%S')}.bak"
         with open(path, "rb") as before, open(os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as kept:
             kept.write(before.read())
-        facts = os.stat(path)
-        os.chmod(backup, facts.st_mode & 0o777)
-        if os.geteuid() == 0:
-            os.chown(backup, facts.st_uid, facts.st_gid)
+            facts = os.fstat(before.fileno())
+            if os.geteuid() == 0:
+                os.fchown(kept.fileno(), facts.st_uid, facts.st_gid)
+            os.fchmod(kept.fileno(), facts.st_mode & 0o777)
         backups.append(backup)
     descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as opened:
+        _own(descriptor, file.owner)
         os.fchmod(descriptor, file.mode)
         opened.write(file.content)
         opened.flush()
         os.fsync(descriptor)
-    _own(f"{path}.new", file.owner)
     os.replace(f"{path}.new", path)
     return backups
 
 
-def _own(path: str, owner: str) -> None:
+def _place(part: Part, path: str) -> str:
+    """Where a file or folder of the part lies. ConfigError where links in an image lead out of it: it would be this machine's."""
+    full = part.root + path
+    if part.root:
+        root, there = os.path.realpath(part.root), os.path.realpath(full)
+        if os.path.commonpath([root, there]) != root:
+            raise ConfigError(message=f"{full} leads out of {part.root}, to {there}", hints=[
+                "a link in the image is absolute: make it relative, or run this in the image (chroot)"])
+    return full
+
+
+def _set_right(path: str, folder: Folder) -> None:
+    """Owner and mode of a folder; a link that somebody else made is not followed. ConfigError."""
+    facts = os.lstat(path)
+    if stat.S_ISLNK(facts.st_mode) and facts.st_uid not in (0, os.geteuid()):
+        raise ConfigError(message=f"{path} is a link of uid {facts.st_uid}: it is not followed", hints=["remove it, or make it root's"])
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _own(descriptor, folder.owner)
+        os.fchmod(descriptor, folder.mode)
+    finally:
+        os.close(descriptor)
+
+
+def _own(descriptor: int, owner: str) -> None:
     if os.geteuid() == 0 and (uid := _uid(owner)) >= 0:
-        os.chown(path, uid, pwd.getpwuid(uid).pw_gid)
+        os.fchown(descriptor, uid, pwd.getpwuid(uid).pw_gid)
 
 
 def _folder_is(part: Part, folder: Folder) -> bool:

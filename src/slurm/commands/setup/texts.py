@@ -6,6 +6,7 @@ Pure; what they say is read by `config` in the tests.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -16,23 +17,29 @@ SPARE_SHARE, SPARE_LEAST_MB = 0.02, 512
 """Of a machine's memory so much is left to the system."""
 
 
+_Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
+
+
 class Gpus(msgspec.Struct, omit_defaults=True):
     """GPUs of one model and their device files."""
 
-    type: str
-    files: list[str]
+    type: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.+-]{0,64}\Z")]
+    files: Annotated[list[Annotated[str, msgspec.Meta(pattern=r"\A/dev/[A-Za-z0-9_./-]{1,200}\Z")]], msgspec.Meta(max_length=1024)]
 
 
 class Machine(msgspec.Struct, omit_defaults=True):
-    """What a machine has. Memory MB; `confines`: its kernel can hold jobs to CPUs, memory and devices."""
+    """What a machine has. Memory MB; `confines`: its kernel can hold jobs to CPUs, memory and devices.
 
-    host: str
-    cpus: int = 1
-    sockets: int = 1
-    cores_per_socket: int = 1
-    threads_per_core: int = 1
-    memory: int = 1
-    gpus: list[Gpus] = []
+    It is the machine itself that says so, and what it says goes into the files of all: nothing passes that could be more than a word there.
+    """
+
+    host: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]{1,255}\Z")]
+    cpus: _Count = 1
+    sockets: _Count = 1
+    cores_per_socket: _Count = 1
+    threads_per_core: _Count = 1
+    memory: Annotated[int, msgspec.Meta(ge=1, le=1 << 40)] = 1
+    gpus: Annotated[list[Gpus], msgspec.Meta(max_length=1024)] = []
     confines: bool = False
     systemd: bool = False
     uid: int = -1  # of SlurmUser there, -1: there is none
