@@ -17,7 +17,7 @@ from slurm.journal import codec
 from slurm.model.errors import ConfigError, InvalidRequest, NotFound, StoreError
 from slurm.model.ids import Gid, Uid
 from slurm.model.request import JobRequest
-from slurm.sim import cases, machine, measures, sacct_dump, state_folder
+from slurm.sim import cases, machine, measures, sacct_dump, state_folder, swf
 from slurm.sim.engine import Arrival, Breakdown, Outcome, Simulator
 from slurm.store.journal import Record
 from slurm.store.sqlite_journal import SqliteJournal
@@ -192,3 +192,21 @@ def test_a_journal_without_jobs_or_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_bytes(b"no database at all, but long enough for one to be looked for" * 100)
     with pytest.raises(StoreError, match="cannot be read"):
         state_folder.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("field", ["nan", "inf", "-inf", "1e300", "1e14"])
+@pytest.mark.parametrize("place", [swf.SUBMIT, swf.RUN, swf.PROCESSORS, swf.TIME, swf.USER])
+def test_a_trace_with_numbers_that_are_none_names_its_line(field: str, place: int) -> None:
+    words = "1 0 0 10 4 0 0 4 100 0 1 1 1 1 1 1 1 1".split()
+    words[place] = field
+    with pytest.raises(InvalidRequest, match="line 1 is no job"):
+        list(swf.read([" ".join(words)]))
+    with pytest.raises(InvalidRequest) as caught:
+        list(swf.read(["x" * 100_000]))
+    assert len(caught.value.hints[0]) < 1000
+
+
+def test_a_job_that_ended_before_it_started_is_named() -> None:
+    head = "JobID|Submit|Start|End"
+    with pytest.raises(InvalidRequest, match="line 2 cannot be read: it ended at 2026-01-01T00:00:00, before it started"):
+        sacct_dump.read([head, "1|2026-01-01T00:00:00|2026-01-01T00:01:00|2026-01-01T00:00:00"])

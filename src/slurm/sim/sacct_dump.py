@@ -49,7 +49,7 @@ def read(lines: Iterable[str], *, exact: bool = False) -> Iterator[Arrival]:
         if "." not in row["jobid"]:
             try:
                 arrival = _arrival(row, users, exact)
-            except (ValueError, NotationError) as error:
+            except (ValueError, OverflowError, NotationError) as error:
                 raise InvalidRequest(message=f"line {number} cannot be read: {error}", hints=[line.strip()[:200]]) from error
             if arrival is not None:
                 found.append(arrival)
@@ -62,6 +62,8 @@ def _arrival(row: Mapping[str, str], users: dict[str, int], exact: bool) -> Arri
         return None
     submit, start, end = (time.mktime(time.strptime(row[name], _TIME)) for name in ("submit", "start", "end"))
     run = end - start
+    if run < 0:
+        raise ValueError(f"it ended at {row['end']}, before it started at {row['start']}")
     user = row.get("user") or "nobody"
     uid = users.setdefault(user, _FIRST_UID + len(users))
     limit_text = row.get("timelimit", "")

@@ -16,6 +16,9 @@ from slurm.sim.engine import Arrival
 
 FIELDS = 18
 _LONGEST_NUMBER = 13
+LARGEST = 10.0**_LONGEST_NUMBER
+"""No number of a trace is so large; in seconds it is 300,000 years."""
+_SHOWN = 200
 NUMBER, SUBMIT, RUN, PROCESSORS_USED, PROCESSORS, TIME, USER = 0, 1, 3, 4, 7, 8, 11
 
 
@@ -32,9 +35,9 @@ def read(lines: Iterable[str], *, exact: bool = False, start: float = 0.0) -> It
             fields = [float(field) for field in text]
         except ValueError:
             fields = []
-        if len(fields) != FIELDS:
+        if len(fields) != FIELDS or not all(abs(field) < LARGEST for field in fields):  # nan is not less than anything
             raise InvalidRequest(message=f"line {number} is no job of the Standard Workload Format: {FIELDS} numbers are expected",
-                hints=[line.strip()])
+                hints=[line.strip()[:_SHOWN]])
         processors = int(fields[PROCESSORS] if fields[PROCESSORS] > 0 else fields[PROCESSORS_USED])
         run = fields[RUN]
         if processors <= 0 or run < 0:
