@@ -197,7 +197,7 @@ def test_a_journal_without_jobs_or_that_is_none_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["nan", "inf", "-inf", "1e300", "1e14"])
 @pytest.mark.parametrize("place", [swf.SUBMIT, swf.RUN, swf.PROCESSORS, swf.TIME, swf.USER])
 def test_a_trace_with_numbers_that_are_none_names_its_line(field: str, place: int) -> None:
-    words = "1 0 0 10 4 0 0 4 100 0 1 1 1 1 1 1 1 1".split()
+    words = ["1", "0", "0", "10", "4", "0", "0", "4", "100", *["1"] * 9]
     words[place] = field
     with pytest.raises(InvalidRequest, match="line 1 is no job"):
         list(swf.read([" ".join(words)]))

@@ -86,7 +86,8 @@ class Engine:
         if self.stalled:
             raise StoreError(hints=[self.stalled, "running jobs go on and nothing acknowledged is lost; try again when there is space"])
         if self._commit.waiting > MOST_WAITING:
-            raise StoreError(hints=[f"{self._commit.waiting >> 20} MB wait to be written: the disk or database is slow", "try again in a moment"])
+            raise StoreError(hints=[f"{self._commit.waiting >> 20} MB wait to be written: the disk or database is slow",
+                                    "try again in a moment"])
 
     def record(self, *events: Event, payloads: Sequence[bytes] = ()) -> asyncio.Future[None]:
         """Apply events in order; the future is done when all of them are on disk and their effects are on their way.

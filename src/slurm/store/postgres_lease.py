@@ -15,7 +15,8 @@ from slurm.store.postgres_link import Link, Session
 log = logging.getLogger("slurm.store")
 CLAIM_TRIES = 5
 _READ = "SELECT epoch, holder, address, count, released FROM leader, beats"
-_CLAIM = ("UPDATE leader SET epoch = greatest(%(epoch)s, (SELECT events.epoch + 1 FROM events ORDER BY seq DESC LIMIT 1)), holder = %(holder)s, address = %(address)s, released = false WHERE epoch = %(seen)s "
+_CLAIM = ("UPDATE leader SET epoch = greatest(%(epoch)s, (SELECT events.epoch + 1 FROM events ORDER BY seq DESC LIMIT 1)), "
+          "holder = %(holder)s, address = %(address)s, released = false WHERE epoch = %(seen)s "
           "RETURNING epoch")
 _BEAT = "UPDATE beats SET count = count + 1 WHERE EXISTS (SELECT 1 FROM leader WHERE epoch = %s AND NOT released)"
 _RELEASE = "UPDATE leader SET released = true WHERE epoch = %s AND NOT released RETURNING epoch"

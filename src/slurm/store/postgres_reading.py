@@ -35,7 +35,8 @@ def last(session: Session) -> tuple[int, int]:
     covered = session.execute("SELECT max(seq) FROM complete").fetchone()
     snapshot = int(covered[0] or 0) if covered is not None else 0
     if row is not None and row[0] < snapshot:  # events go from the first on, and the newest of them is never given up while others stay
-        raise StoreError(message=f"the snapshot says that it covers event {snapshot}, but the newest of the events is {row[0]}", hints=[RESTORE])
+        raise StoreError(message=f"the snapshot says that it covers event {snapshot}, but the newest of the events is {row[0]}",
+                         hints=[RESTORE])
     return (int(row[0]), int(row[1])) if row is not None else (snapshot, 0)
 
 
