@@ -131,6 +131,15 @@ def go_on(c: Cluster) -> None:
     c.apply(e.ClockSet(at=b.T0 + 8171, by=7200.0))
     c.apply(e.EpochStarted(at=b.T0 + 8172, epoch=7, holder="ctl2"))
     since_version_17(c)
+    since_version_20(c)
+
+
+def since_version_20(c: Cluster) -> None:
+    """How much memory a step held."""
+    step = next(step for step in c.jobs[JobId(1)].steps.values() if step.name == "s2")
+    held = TresUsage(20 << 20, 1, Extreme(20 << 20, "cn02", 1), Extreme(20 << 20, "cn02", 1))
+    for node in list(step.nodes_left):
+        c.apply(e.StepExited(at=b.T0 + 8173, job=JobId(1), attempt=1, step=step.id, node=node, status=0, usage=Usage(taken={"mem": held})))
 
 
 def since_version_2(c: Cluster) -> None:
@@ -366,6 +375,7 @@ def described(c: Cluster) -> str:
     lines += [f"switched {name} {node.power.value} since={node.power_since} asked={node.power_asked} reboot={node.reboot} next={node.reboot_next} line={node.line!r} "
         f"resumes={node.resume_after}" for name, node in sorted(c.nodes.items()) if getattr(node, "power_since", 0) or getattr(node, "reboot", "")]
     lines += [f"again {job.id}: {job.cron}" for job in c.jobs.values() if getattr(job, "cron", None) is not None]
+    lines += [f"memory of {job.id}: {job.memory_peak} MB" for job in c.jobs.values() if getattr(job, "memory_peak", 0)]
     lines += [f"policy {name}" for name in sorted(c.policy.book.names())]
     lines += [f"epoch {c.epoch} of {c.leader}" for _ in range(bool(getattr(c, "epoch", 0)))]
     lines.append(f"queue {list(c.pending)}")

@@ -93,7 +93,7 @@ def _wait_again(state: ClusterState, job: Job, at: float) -> None:
     job.partition = job.request.partition
     job.submit_time = at
     job.start_time = job.end_time = job.accrue_time = 0.0
-    job.exit_status = job.derived_status = 0
+    job.exit_status = job.derived_status = job.memory_peak = 0
     job.launched = job.signalled = job.requeue_after = job.without_cpus = False
     job.suspend_time = job.suspended_seconds = job.kill_at = 0.0
     job.preempt_mode = ""

@@ -236,6 +236,9 @@ def end_step(state: ClusterState, job: Job, step: Step, at: float, status: int, 
     step.state = verdict_of(status, oom)[0]
     if step.state is JobState.FAILED and exitstatus.from_wait(status).signal and (job.completing or step.ending):
         step.state = JobState.CANCELLED
+    if step.usage is not None and "mem" in step.usage.taken:
+        held = step.usage.taken["mem"].total / max(1, len(step.shares))
+        job.memory_peak = max(job.memory_peak, -(-int(held) >> 20))
     recording.step(state, job, step)
 
 

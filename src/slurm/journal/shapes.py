@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 20
+VERSION = 21
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -47,7 +47,7 @@ Job id:int owner:Owner association:int=0 key:str="" request:JobRequest payload:P
   time_limit:int=-1 end_by:float=0.0 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str=""
   nodes_left:[str]=[] lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false
   signalled:bool=false exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
-  preparing:[str]=[] epilog_due:bool=false cron:CronEntry|none=null het:[int]=[]
+  preparing:[str]=[] epilog_due:bool=false cron:CronEntry|none=null het:[int]=[] memory_peak:int=0
 CronEntry spec:str first_line:int=0 last_line:int=0 planned:float=0.0
 Crontab uid:int user:str text:str jobs:[int]=[]
 ArrayRecord id:int shape:ArrayPart started:int=0 done_well:[(int,int,int)]=[] done_badly:[(int,int,int)]=[]

@@ -127,6 +127,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
                 added("preempted_for", 0), added("promise", None)],
     },
     19: {"StateRecord": [added("epoch", 0), added("leader", "")]},
+    20: {"Job": [added("memory_peak", 0)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -199,6 +199,7 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     preempted_for: JobId = JobId(0)  # the job it gives way to
     promise: Promise | None = None  # of a waiting job for which others give way
 
+    memory_peak: int = 0  # MB on a node, the most that one of its ended steps held as far as it was measured
     attempt: int = 0
     restarts: int = 0
     allocation: Allocation | None = None

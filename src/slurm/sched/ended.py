@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 from slurm.model.explanation import Explanation
 from slurm.model.job import Job
@@ -78,21 +79,29 @@ def _more(job: Job, fits: Callable[[int], bool]) -> dict[str, str]:
         return {"time": duration.show(2 * job.time_limit)}
     if job.state is JobState.OUT_OF_MEMORY:
         request = job.request
+        limit = _limit(job)
+        # Of a share of more than one CPU or GPU each gets its part of what would have done.
+        times = 2 * max(1.0, job.memory_peak / limit) if limit else 2.0
         if request.mem_per_cpu:
-            return {"mem-per-cpu": size.show_mb(2 * request.mem_per_cpu)}
+            return {"mem-per-cpu": size.show_mb(ceil(times * request.mem_per_cpu))}
         if request.mem_per_gpu:
-            return {"mem-per-gpu": size.show_mb(2 * request.mem_per_gpu)}
-        most = max((share.memory for share in job.allocation.shares), default=0) if job.allocation is not None else 0
-        return {"mem": size.show_mb(2 * most)} if most else {}
+            return {"mem-per-gpu": size.show_mb(ceil(times * request.mem_per_gpu))}
+        return {"mem": size.show_mb(ceil(times * limit))} if limit else {}
     return {}
 
 
+def _limit(job: Job) -> int:
+    """MB that it might hold on a node, 0: not known."""
+    return max((share.memory for share in job.allocation.shares), default=0) if job.allocation is not None else 0
+
+
 def _tell_memory(found: Explanation, job: Job) -> None:
-    limits = {share.memory for share in job.allocation.shares} if job.allocation is not None else set()
-    if limits:
-        most = max(limits)
-        found.evidence.append(("memory that it might hold on a node", size.show_mb(most)))
-        found.advice = [f"ask for more memory, such as --mem={size.show_mb(2 * most)}, or more nodes with less on each"]
+    limit = _limit(job)
+    if limit:
+        found.evidence.append(("memory that it might hold on a node", size.show_mb(limit)))
+        if job.memory_peak:
+            found.evidence.append(("memory that it was seen to hold", size.show_mb(job.memory_peak)))
+        found.advice = [f"ask for more memory, such as --mem={size.show_mb(2 * max(limit, job.memory_peak))}, or more nodes with less on each"]
     else:
         found.advice = ["ask for more memory (--mem, --mem-per-cpu)"]
 

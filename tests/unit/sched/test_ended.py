@@ -6,6 +6,7 @@ import pytest
 
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
+from slurm.model.accounting import Extreme, TresUsage, Usage
 from slurm.model.explanation import Explanation
 from slurm.model.job import Job
 from slurm.render.explanation import lines
@@ -35,6 +36,21 @@ def test_a_failure_is_told_with_what_it_means_and_what_to_change(found: Explanat
     assert any(helps in one for one in found.advice) == bool(helps)
     assert ("it ran for", "1:05 on cn01") in found.evidence
     assert not helps or any(line.startswith("What may help: ") for line in lines(found))
+
+
+@pytest.mark.parametrize(("asked", "line"), [({"mem_per_node": 1000}, "--mem=3888M"), ({"mem_per_cpu": 250}, "--mem-per-cpu=972M")])
+def test_who_held_too_much_is_told_how_much_and_to_ask_for_more_than_that(asked: dict[str, int], line: str) -> None:
+    c: Cluster = b.cluster(1)
+    job: Job = b.submit(c, ntasks=4, submit_line="sbatch x.sh", **asked)
+    b.start(c, job, "cn01", cpus=4, memory=1000)
+    c.apply(e.Launched(at=b.T0, job=job.id, attempt=job.attempt))
+    held = TresUsage(1944 << 20, 1, Extreme(1944 << 20, "cn01", 0), Extreme(1944 << 20, "cn01", 0))
+    c.apply(e.BatchExited(at=b.T0 + 65, job=job.id, attempt=job.attempt, status=9, oom=True, usage=Usage(taken={"mem": held})))
+    c.apply(e.NodeFreed(at=b.T0 + 66, job=job.id, attempt=job.attempt, node=b.NodeName("cn01")))
+    found = explain(c, job, b.T0 + 70)
+    assert ("memory that it was seen to hold", "1944M") in found.evidence
+    assert any("such as --mem=3888M" in one for one in found.advice)
+    assert line in found.again
 
 
 def test_a_node_in_use_that_is_drained_is_draining_and_not_idle() -> None:
