@@ -51,6 +51,7 @@ def test_what_slurm_up_writes_is_a_configuration_without_a_warning(of: Shape, fo
     assert all((node.cpus, node.memory) == (of.cpus, of.memory) for node in event.nodes)
     assert all(sum(pool.count for pool in node.gres) == of.gpus for node in event.nodes)
     assert event.settings.config_overrides == of.emulated
+    assert found.text("EnforcePartLimits").upper() == "ALL", "what no partition can ever run is refused at once"
     assert found.text("StateSaveLocation") == f"{folder}/state"
     assert found.for_node("SlurmdSpoolDir", found.nodes[0]) == f"{folder}/spool/{of.names[0]}"
     assert found.text("AuthType") == "auth/local"

@@ -71,6 +71,8 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str, local
         "SlurmdTimeout=30",
         "ReturnToService=2",
         f"KillWait={KILL_WAIT}",
+        "# No node will be added: what no partition can ever run is refused, and does not wait for ever.",
+        "EnforcePartLimits=ALL",
         "MaxArraySize=1000001",
         "MaxJobCount=1000000",
         "SelectType=select/cons_tres",
