@@ -137,7 +137,8 @@ COMMANDS: dict[str, Prose] = {
                        "before an entry hold options of sbatch(1).",
         "It takes `ScronParameters=enable` in slurm.conf."),
         (("Edit it:", "scrontab -e"), ("Show it:", "scrontab -l")), "sbatch(1)"),
-    "sattach": Prose(("sattach shows what the tasks of a running step write and hands them what is typed, besides the srun that began it.",), (("A step:", "sattach 1234.0"),), "srun(1)"),
+    "sattach": Prose(("sattach shows what the tasks of a running step write and hands them what is typed, besides the srun that began "
+                      "it.",), (("A step:", "sattach 1234.0"),), "srun(1)"),
     "sbcast": Prose(("sbcast copies a file to the same place on every node of a job, for the programs of its steps.",),
         (("A program to the nodes' own disk:", "sbcast ./solve /tmp/solve && srun /tmp/solve"),), "sgather(1) srun(1)"),
     "sgather": Prose(("sgather copies a file from every node of a job; the copies have the names of the nodes at their ends.",),

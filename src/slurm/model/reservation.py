@@ -39,8 +39,10 @@ FLAGS: tuple[Flag, ...] = (
     Flag("TIME_FLOAT", ("TIME_FLOAT",), "Its start moves on with time.", removable=False),
     Flag("REPLACE", ("REPLACE",), "Chosen nodes that are down, drained or in use are replaced by idle ones.", removable=False),
     Flag("REPLACE_DOWN", ("REPLACE_DOWN",), "Chosen nodes that are down or drained are replaced.", removable=False),
-    Flag("PURGE_COMP", ("PURGE_COMP",), "It goes when no job of it was there for some time, 5 minutes unless PURGE_COMP=TIME says another."),
-    Flag("NO_HOLD_JOBS_AFTER_END", ("NO_HOLD_JOBS_AFTER", "NO_HOLD_JOBS_AFTER_END"), "Jobs that wait for it run elsewhere when it is over.", removable=False),
+    Flag("PURGE_COMP", ("PURGE_COMP",), "It goes when no job of it was there for some time, 5 minutes unless PURGE_COMP=TIME says "
+                                        "another."),
+    Flag("NO_HOLD_JOBS_AFTER_END", ("NO_HOLD_JOBS_AFTER", "NO_HOLD_JOBS_AFTER_END"), "Jobs that wait for it run elsewhere when it is "
+        "over.", removable=False),
     Flag("MAGNETIC", ("MAGNETIC",), "Jobs of those who may use it are drawn in without asking for it."),
     Flag("USER_DELETE", ("USER_DELETE",), "Whoever may use it may delete it."),
     Flag("FORCE_START", ("FORCE_START",), "It may be made with a start in the past.", removable=False),

@@ -266,17 +266,22 @@ COLUMNS: dict[str, tuple[Shown, ...]] = {
 DEFAULT: dict[str, str] = {
     "account": "account,descr,org",
     "account with associations": (
-        "account,descr,org,cluster,parentname,user,share,priority,grpjobs,grpnodes,grpcpus,grpmem,grpsubmit,grpwall,grpcpumins,maxjobs,maxnodes,maxcpus,"
+        "account,descr,org,cluster,parentname,user,share,priority,grpjobs,grpnodes,grpcpus,grpmem,grpsubmit,grpwall,grpcpumins,"
+        "maxjobs,maxnodes,maxcpus,"
         "maxsubmit,maxwall,maxcpumins,qos,defaultqos"),
     "user": "user,defaultaccount,adminlevel",
     "user with associations": (
-        "user,defaultaccount,adminlevel,cluster,account,partition,share,priority,maxjobs,maxnodes,maxcpus,maxsubmit,maxwall,maxcpumins,qos,defaultqos"),
+        "user,defaultaccount,adminlevel,cluster,account,partition,share,priority,maxjobs,maxnodes,maxcpus,maxsubmit,maxwall,"
+        "maxcpumins,qos,defaultqos"),
     "association": (
-        "cluster,account,user,partition,share,priority,grpjobs,grptres,grpsubmit,grpwall,grptresmins,maxjobs,maxtres,maxtrespernode,maxsubmit,maxwall,"
+        "cluster,account,user,partition,share,priority,grpjobs,grptres,grpsubmit,grpwall,grptresmins,maxjobs,maxtres,maxtrespernode,"
+        "maxsubmit,maxwall,"
         "maxtresmins,qos,defaultqos,grptresrunmins"),
     "qos": (
-        "name,priority,gracetime,preempt,preemptexempttime,preemptmode,flags,usagethreshold,usagefactor,grptres,grptresmins,grptresrunmins,grpjobs,"
-        "grpsubmit,grpwall,maxtres,maxtrespernode,maxtresmins,maxwall,maxtrespu,maxjobspu,maxsubmitpu,maxtrespa,maxtresrunminspa,maxtresrunminspu,"
+        "name,priority,gracetime,preempt,preemptexempttime,preemptmode,flags,usagethreshold,usagefactor,grptres,grptresmins,"
+        "grptresrunmins,grpjobs,"
+        "grpsubmit,grpwall,maxtres,maxtrespernode,maxtresmins,maxwall,maxtrespu,maxjobspu,maxsubmitpu,maxtrespa,maxtresrunminspa,"
+        "maxtresrunminspu,"
         "maxjobspa,maxsubmitpa,mintres"),
     "cluster": "cluster,controlhost,controlport,rpc,share,grpjobs,grptres,grpsubmit,maxjobs,maxtres,maxsubmit,maxwall,qos,defaultqos",
     "transaction": "time,action,actor,where,info", "tres": "type,name,id", "wckey": "wckey,cluster,user", "problem": "cluster,account,user,problem",

@@ -17,9 +17,11 @@ HEADER = (
     "# Account - 'cs':MaxTRESPerJob=node=5:MaxJobs=4:MaxTRESMinsPerJob=cpu=20:FairShare=399:MaxWallDurationPerJob=40:Description='Computer Science':"
     "Organization='LC'",
     "# Any of the options after a ':' can be left out and they can be in any order.",
-    "# If you want to add any sub accounts just list the Parent THAT HAS ALREADY", "# BEEN CREATED before the account line in this fashion...",
+    "# If you want to add any sub accounts just list the Parent THAT HAS ALREADY", "# BEEN CREATED before the account line in this "
+        "fashion...",
     "# Parent - 'cs'",
-    "# Account - 'test':MaxTRESPerJob=node=1:MaxJobs=1:MaxTRESMinsPerJob=cpu=1:FairShare=1:MaxWallDurationPerJob=1:Description='Test Account':"
+    "# Account - 'test':MaxTRESPerJob=node=1:MaxJobs=1:MaxTRESMinsPerJob=cpu=1:FairShare=1:MaxWallDurationPerJob=1:Description='Test "
+    "Account':"
     "Organization='Test'",
     "# To add users to a account add a line like this after a Parent - 'line'",
     "# User - 'lipari':MaxTRESPerJob=node=2:MaxJobs=3:MaxTRESMinsPerJob=cpu=4:FairShare=1:MaxWallDurationPerJob=1")

@@ -101,7 +101,8 @@ def _tell_memory(found: Explanation, job: Job) -> None:
         found.evidence.append(("memory that it might hold on a node", size.show_mb(limit)))
         if job.memory_peak:
             found.evidence.append(("memory that it was seen to hold", size.show_mb(job.memory_peak)))
-        found.advice = [f"ask for more memory, such as --mem={size.show_mb(2 * max(limit, job.memory_peak))}, or more nodes with less on each"]
+        found.advice = [f"ask for more memory, such as --mem={size.show_mb(2 * max(limit, job.memory_peak))}, or more nodes with less "
+                        f"on each"]
     else:
         found.advice = ["ask for more memory (--mem, --mem-per-cpu)"]
 

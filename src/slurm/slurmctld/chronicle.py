@@ -72,7 +72,8 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.JobUpdated: (VERBOSE, lambda c, event: f"{_shown(c, event.job)}: {', '.join(sorted(event.changes))} changed"),
     e.StepCreated: (VERBOSE, lambda c, event: f"{_shown(c, event.job)}: step {event.step.id} on {hostlist.compress(event.step.nodes)}"),
     e.NodeReturned: (logging.INFO, lambda c, event: f"{_shown(c, event.job)}: node {event.node} is back with its attempt {event.attempt}"),
-    e.NodeFenced: (logging.INFO, lambda c, event: f"Node {event.node} runs nothing any more of {len(event.attempts)} attempts: {event.why}"),
+    e.NodeFenced: (logging.INFO, lambda c, event: f"Node {event.node} runs nothing any more of {len(event.attempts)} attempts: "
+                                                  f"{event.why}"),
     e.NodeUpdated: (logging.INFO, _node_updated),
     e.PartitionUpdated: (logging.INFO, lambda c, event: f"Partition {event.partition}: {', '.join(sorted(event.changes))} changed"),
     e.Accrued: (VERBOSE, lambda c, event: f"the age of {len(event.jobs)} jobs counts from now on"),
@@ -82,8 +83,10 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
                                                    "told by the new one; no job gains or loses time"),
     e.EpochStarted: (logging.INFO, lambda c, event: f"epoch {event.epoch}: {event.holder or 'this slurmctld'} leads"),
     e.PolicyChanged: (logging.INFO, lambda c, event: f"policy: {len(event.records)} records {'to come' if event.staged else 'changed'}"),
-    e.ReservationCreated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} of {hostlist.compress(event.reservation.nodes)}"),
-    e.ReservationUpdated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} changed: {hostlist.compress(event.reservation.nodes)}"),
+    e.ReservationCreated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} of "
+                                                          f"{hostlist.compress(event.reservation.nodes)}"),
+    e.ReservationUpdated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} changed: "
+                                                          f"{hostlist.compress(event.reservation.nodes)}"),
     e.ReservationBegun: (logging.INFO, lambda c, event: f"reservation {event.name} begins"),
     e.ReservationEnded: (logging.INFO, lambda c, event: f"reservation {event.name} {'was deleted' if event.by is not None else 'is over'}"),
     e.Purged: (logging.DEBUG, lambda c, event: f"{len(event.jobs)} ended jobs left memory"),

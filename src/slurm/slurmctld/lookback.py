@@ -96,7 +96,8 @@ def of(config: Config, journal: str) -> Lookback | None:
         most = size.parse_mb(given["history_size"]) if "history_size" in given else KEPT_MB
     except NotationError as error:
         raise ConfigError(message=f"{config.path}: SlurmctldParameters: {error.message}", hints=[
-            "history_time=7-0 keeps what happened for seven days (0: not at all), history_size=1G bounds what it takes of the disk"]) from error
+            "history_time=7-0 keeps what happened for seven days (0: not at all), history_size=1G bounds what it takes of the "
+            "disk"]) from error
     if not seconds:
         return None
     if seconds < 0:

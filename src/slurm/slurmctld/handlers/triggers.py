@@ -30,7 +30,8 @@ async def on_set(ctl: Controller, session: Session, message: t.SetTrigger) -> t.
     if message.what not in _WORDS.get(message.of, ()):
         raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid trigger: {message.of} {message.what}")
     if os.geteuid() not in (0, caller.uid):
-        raise NotPermitted(hints=[f"slurmctld runs as uid {os.geteuid()}: it runs programs of that user only, and only he may set triggers"])
+        raise NotPermitted(hints=[f"slurmctld runs as uid {os.geteuid()}: it runs programs of that user only, and only he may set "
+                                  f"triggers"])
     try:
         words = shlex.split(message.program)
     except ValueError as error:
