@@ -25,7 +25,7 @@ Keyword = Callable[[Shell, Resolved, list[str]], int]
 LATER = {
     "getent": "asking a slurmd for users", "fsdampeningfactor": "fair share", "power": "power caps",
     "abort": "aborting a daemon with a core file", "clusters": "several clusters",
-    "cluster": "several clusters", "checkpoint": "checkpoints",
+    "cluster": "several clusters",
 }
 """Keywords of scontrol that are not carried out yet, and what is missing."""
 
@@ -104,6 +104,18 @@ def _help(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     return 0
 
 
+def _mode(option: str, value: object = True) -> Keyword:
+    """A word that stands for an option from the next line of a conversation on."""
+
+    def switch(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+        resolved.settings[option] = value
+        if option in ("all", "hide"):
+            resolved.settings["hide" if option == "all" else "all"] = False
+        return 0
+
+    return switch
+
+
 def _nothing(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     return 0
 
@@ -141,6 +153,13 @@ KEYWORDS: dict[str, Keyword] = {
     "setdebugflags": scontrol_debug.set_flags,
     "schedloglevel": scontrol_debug.set_scheduler_level,
     "errnumstr": scontrol_act.errnumstr,
+    "all": _mode("all"),
+    "details": _mode("details"),
+    "future": _mode("future"),
+    "hide": _mode("hide"),
+    "oneliner": _mode("oneliner"),
+    "quiet": _mode("quiet", 1),
+    "verbose": _mode("verbose", 1),
     "version": _version,
     "help": _help,
     "exit": _nothing,

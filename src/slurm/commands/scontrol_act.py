@@ -82,11 +82,16 @@ def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
         shell.hints([f"write scontrol {word} JOBID"])
         return 1
     channel = shell.channel()
+    code = 0
     try:
-        say_lines(shell, channel.call({**request, "ids": ids}))
-        return 0
-    except SlurmError as error:
-        return refused(shell, error, "", f" for job {','.join(ids)}")
+        for some in [ids] if word == "top" else [[one] for one in ids]:  # else each for itself: what one is refused the others get
+            try:
+                say_lines(shell, channel.call({**request, "ids": some}))
+            except Unreachable:
+                raise
+            except SlurmError as error:
+                code = refused(shell, error, "", f" for job {','.join(some)}")
+        return code
     finally:
         channel.close()
 
@@ -289,12 +294,14 @@ def wait_job(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 
 def errnumstr(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`errnumstr NUMBER`: the sentence of an error number."""
-    number = int(words[0]) if words and words[0].isdigit() else -1
-    sentence = next((text for code, text in MESSAGES.values() if code == number), None)
-    if sentence is None:
-        shell.raw(f"invalid error number: {words[0] if words else ''}")
+    if len(words) != 1:
+        shell.raw(f"too {'many' if words else 'few'} arguments for keyword:errnumstr")
         return 1
-    shell.out(sentence)
+    if not words[0].isdecimal() or len(words[0]) > _LONGEST_NUMBER:
+        shell.raw(f"invalid error number: {words[0]}")
+        return 1
+    number = int(words[0])
+    shell.out(next((text for code, text in MESSAGES.values() if code == number), f"Unknown error {number}"))
     return 0
 
 

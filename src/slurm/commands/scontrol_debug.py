@@ -22,6 +22,7 @@ def set_flags(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     unsigned = next((word for word in words if word[:1] not in ("+", "-")), None)
     if unsigned is not None:
         shell.raw(f"invalid debug flag: {unsigned}")
+        shell.raw("Usage: setdebugflags [+|-]NAME")
         shell.hints([f"+{unsigned} or -{unsigned}: what is to become of it"])
         return 1
     return _ask(shell, {"flags": words})
@@ -35,7 +36,7 @@ def set_scheduler_level(shell: Shell, resolved: Resolved, words: list[str]) -> i
         shell.raw(f"invalid schedlog level: {words[0]}")
         shell.hints(["valid: 0, 1, disable, enable"])
         return 1
-    shell.raw(f"slurm_set_schedlog_level: {MESSAGES['ESLURM_DISABLED'][1]}")
+    shell.raw(f"slurm_set_schedlog_level error: {MESSAGES['ESLURM_DISABLED'][1]}")
     shell.hints(["the scheduler has no log of its own: scontrol setdebugflags +Backfill has slurmctld's tell of it, slurm explain JOBID "
                  "of one job"])
     return 1

@@ -28,6 +28,12 @@ _STRUCTURED = {
 }
 
 
+_CALLS = {"step": "slurm_get_job_steps"}
+"""What is asked → the name of Slurm's call that its errors begin with, where that is not slurm_load_jobs."""
+_NOT_HERE = ("burstbuffer", "dwstat")
+"""What there is none of, and nothing is shown of, as Slurm shows nothing where its plug-in is not set."""
+
+
 def show(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`show ENTITY [NAME…]`."""
     if not words:
@@ -38,7 +44,8 @@ def show(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     names = [name, *words[1:]] if equals else words[1:]
     if _is(entity, "hostnames", 5) or entity.lower() in _HOSTLISTS:
         return _hosts(shell, entity.lower(), names)
-    return _describe(shell, resolved, _entity(entity), names)
+    what = _entity(entity)
+    return 0 if what in _NOT_HERE else _describe(shell, resolved, what, names)
 
 
 def completing(shell: Shell, resolved: Resolved, words: list[str]) -> int:
@@ -83,7 +90,7 @@ def _describe(shell: Shell, resolved: Resolved, what: str, names: list[str]) -> 
         code = reply.get("exit_code", 0)
         return code if isinstance(code, int) else 1
     except NotFound as error:
-        return _not_found(shell, error)
+        return _not_found(shell, error, _CALLS.get(what, "slurm_load_jobs"))
     except InvalidRequest as error:
         shell.raw(error.message)
         shell.hints(error.hints or [f"valid: {', '.join(SHOWN)}"])
@@ -109,9 +116,9 @@ def _split(what: str, names: list[str]) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _not_found(shell: Shell, error: SlurmError) -> int:
+def _not_found(shell: Shell, error: SlurmError, call: str) -> int:
     known = error.message.endswith("not found")
-    shell.raw(error.message if known else f"slurm_load_jobs error: {error.message}")
+    shell.raw(error.message if known else f"{call} error: {error.message}")
     shell.hints(error.hints)
     return shell.failure_code(1)
 

@@ -17,6 +17,11 @@ _TARGETS = {
 }
 
 
+_NOTHING = "No changes specified"
+_NICE = "100"
+"""What `nice` alone stands for."""
+
+
 def update(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`update [job|node|partition] KEY=value …`."""
     if len(words) > 1 and "=" not in words[0]:
@@ -28,11 +33,16 @@ def update(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     first, equals, name = words[0].partition("=")
     if equals and scontrol_reservations.is_of_reservation(first):
         return scontrol_reservations.update(shell, name, words[1:])
+    if not any(word.partition("=")[0].lower() in _TARGETS for word in words):
+        return _no_entity(shell)
     changes: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
-        if not equals:
-            shell.raw(f"invalid option:{word}")
+        if not equals and key.lower() == "nice":
+            value = _NICE
+        elif not equals:
+            shell.raw(f"Invalid input: {word}")
+            shell.raw("Request aborted")
             shell.hints([f"write {key}=value"])
             return 1
         changes[key.rstrip("+-")] = key[len(key.rstrip("+-")) :] + value  # TimeLimit+=10 is TimeLimit=+10
@@ -46,9 +56,13 @@ def _send(shell: Shell, changes: dict[str, str]) -> int:
             ids = changes.pop(key)
             return _of_job(shell, ids, changes)
         if target == "node":
-            return _call(shell, {"type": "UpdateNode", "nodes": changes.pop(key), "changes": changes}, prefix="slurm_update error: ")
+            names = changes.pop(key)
+            if not changes:
+                shell.raw(_NOTHING)
+                return 1
+            return _call(shell, {"type": "UpdateNode", "nodes": names, "changes": changes}, prefix="slurm_update error: ")
         if target == "partition" and not any(_TARGETS.get(other.lower()) == "job" for other in changes):
-            return _call(shell, {"type": "UpdatePartition", "name": changes.pop(key), "changes": changes}, prefix="slurm_update error: ")
+            return _of_partition(shell, changes.pop(key), changes)
         if target == "reservation" and not any(_TARGETS.get(other.lower()) in ("job", "job_name") for other in changes):
             return scontrol_reservations.update(shell, changes.pop(key), [f"{other}={text}" for other, text in changes.items()])
         if target in ("step", "suspendexc", "frontend"):
@@ -56,17 +70,31 @@ def _send(shell: Shell, changes: dict[str, str]) -> int:
     for key in changes:
         if _TARGETS.get(key.lower()) == "job_name":
             return _of_name(shell, changes.pop(key), changes)
+    return _no_entity(shell)
+
+
+def _no_entity(shell: Shell) -> int:
     shell.raw("No valid entity in update command")
-    shell.raw('Input line must include "NodeName", "JobId" or "PartitionName"')
+    shell.raw('Input line must include "NodeName", "PartitionName", "Reservation", "JobId", or "SlurmctldDebug"')
     return 1
 
 
+def _of_partition(shell: Shell, name: str, changes: dict[str, str]) -> int:
+    if not changes:
+        shell.error(_NOTHING)
+        return 1
+    return _call(shell, {"type": "UpdatePartition", "name": name, "changes": changes}, prefix="slurm_update error: ", named=True)
+
+
 def _of_job(shell: Shell, ids: str, changes: dict[str, str]) -> int:
+    if not changes:
+        shell.raw(_NOTHING)
+        return 1
     channel = shell.channel()
     try:
         reply = channel.call({"type": "UpdateJob", "ids": ids, "changes": changes})
     except SlurmError as error:
-        return scontrol_act.refused(shell, error, "", f" for job {ids}")
+        return _refused(shell, error, "", f" for job {ids}")
     finally:
         channel.close()
     scontrol_act.say_lines(shell, reply)
@@ -113,12 +141,25 @@ def _of_name(shell: Shell, name: str, changes: dict[str, str]) -> int:
         channel.close()
 
 
-def _call(shell: Shell, request: Message, *, prefix: str = "", suffix: str = "") -> int:
+def _refused(shell: Shell, error: SlurmError, prefix: str, suffix: str, *, named: bool = False) -> int:
+    """As `scontrol_act.refused`. Slurm ends its words on a key with "Request aborted"; those on values and, where `named`, every line of
+    what is wrong with the words begin with the command's name."""
+    if error.message.startswith("Update of this parameter"):
+        error.message += "\nRequest aborted"
+    if error.name == "ESLURM_INVALID_OPTION" and (named or error.message.startswith("Invalid ")):
+        for line in error.message.splitlines():
+            shell.error(line)
+        shell.hints(error.hints)
+        return shell.failure_code(1)
+    return scontrol_act.refused(shell, error, prefix, suffix)
+
+
+def _call(shell: Shell, request: Message, *, prefix: str = "", suffix: str = "", named: bool = False) -> int:
     channel = shell.channel()
     try:
         scontrol_act.say_lines(shell, channel.call(request))
         return 0
     except SlurmError as error:
-        return scontrol_act.refused(shell, error, prefix, suffix)
+        return _refused(shell, error, prefix, suffix, named=named)
     finally:
         channel.close()

@@ -35,16 +35,16 @@ def release(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: floa
 
 
 def _waiting(state: ClusterState, ids: Iterable[str], caller: e.Caller) -> list[Chosen]:
-    """The chosen jobs that wait; of an array those that do, NotNow when none does."""
+    """The chosen jobs that wait: one that runs needs no hold and has none. NotNow when all that there was of a job has ended."""
     found = selection.by_ids(state, ids)
     waiting = []
     for chosen in found:
         require_owner(state, caller, chosen.job)
         if chosen.job.id in state.pending or chosen.job.lost is not None:
             waiting.append(chosen)
-    groups = {chosen.job.array_job or chosen.job.id for chosen in waiting}
+    groups = {chosen.job.array_job or chosen.job.id for chosen in found if not chosen.job.state.finished}
     for chosen in found:
         group: JobId = chosen.job.array_job or chosen.job.id
         if group not in groups:
-            raise NotNow("ESLURM_JOB_NOT_PENDING", hints=[f"job {chosen.shown} is {chosen.job.state.name}"])
+            raise NotNow("ESLURM_ALREADY_DONE", hints=[f"job {chosen.shown} is {chosen.job.state.name}"])
     return waiting

@@ -89,8 +89,9 @@ def _state(text: str) -> str:
     if word in _LATER:
         raise Unsupported(hints=[f"node state {word} is known to Slurm and not carried out by slurm-py yet"])
     if word not in STATES:
-        raise InvalidRequest("ESLURM_INVALID_NODE_STATE", f"Invalid input: {text}", hints=[
-            "Request aborted", *resolving.meant(word, STATES), f"Valid states are: {' '.join(STATES)}"])
+        raise InvalidRequest("ESLURM_INVALID_NODE_STATE", (
+            f"Invalid input: state={text}\nRequest aborted\nValid states are: {' '.join(STATES)}\n"
+            "Not all states are valid given a node's prior state"), hints=resolving.meant(word, STATES))
     return word
 
 

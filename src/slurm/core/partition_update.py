@@ -14,6 +14,7 @@ from slurm.model.job import Job
 from slurm.model.partition import Partition
 from slurm.notation import duration, job_defaults, tres
 
+PREEMPT_MODES = ("OFF", "CANCEL", "REQUEUE", "SUSPEND", "GANG", "SUSPEND,GANG", "GANG,SUSPEND", "WITHIN")
 Read = Callable[[ClusterState, str], dict[str, object]]
 
 
@@ -42,7 +43,7 @@ def _read(state: ClusterState, changes: Mapping[str, str]) -> dict[str, object]:
         try:
             fields |= read(state, text.strip())
         except ValueError as error:
-            raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid {key} value: {text}", hints=[str(error)]) from error
+            raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid input: {key}={text}", hints=[f"valid: {error}"]) from error
     return fields
 
 
@@ -126,8 +127,9 @@ def _flag(text: str) -> bool:
 def _state(state: ClusterState, text: str) -> dict[str, object]:
     words = ("UP", "DOWN", "DRAIN", "INACTIVE")
     if text.upper() not in words:
-        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid input: {text}", hints=[
-            "Request aborted", *resolving.meant(text.upper(), words), f"Valid states are: {' '.join(words)}"])
+        raise InvalidRequest("ESLURM_INVALID_OPTION", (
+            f"Invalid input: state={text}\nAcceptable State values are UP, DOWN, DRAIN and INACTIVE"),
+            hints=resolving.meant(text.upper(), words))
     return {"state": text.upper()}
 
 
@@ -143,6 +145,19 @@ def _oversubscribe(state: ClusterState, text: str) -> dict[str, object]:
     if word not in ("NO", "YES", "FORCE", "EXCLUSIVE") or (count and not (count.isascii() and count.isdigit() and len(count) < 6)):
         raise ValueError("NO, EXCLUSIVE, YES[:count] or FORCE[:count]")
     return {"oversubscribe": text.upper()}
+
+
+def _priority(state: ClusterState, text: str) -> dict[str, object]:
+    """The old key of a partition's tier and factor."""
+    number = whole(text)
+    return {"priority_tier": number, "priority_job_factor": number}
+
+
+def _preempt_mode(state: ClusterState, text: str) -> dict[str, object]:
+    word = text.upper()
+    if word not in PREEMPT_MODES:
+        raise ValueError(", ".join(PREEMPT_MODES))
+    return {"preempt_mode": word}
 
 
 def _exclusive_user(state: ClusterState, text: str) -> dict[str, object]:
@@ -190,7 +205,8 @@ KEYS: dict[str, Read] = {
     "allowgroups": _listed("allow_groups"), "allowaccounts": _listed("allow_accounts"), "denyaccounts": _text("deny_accounts"),
     "allowqos": _listed("allow_qos"), "denyqos": _text("deny_qos"), "allocnodes": _alloc_nodes, "alternate": _alternate,
     "qos": _qos, "hidden": _yes_no("hidden"), "rootonly": _yes_no("root_only"), "disablerootjobs": _yes_no("disable_root_jobs"),
-    "reqresv": _yes_no("req_resv"), "lln": _yes_no("lln"), "prioritytier": _number("priority_tier"),
+    "reqresv": _yes_no("req_resv"), "lln": _yes_no("lln"), "prioritytier": _number("priority_tier"), "priority": _priority,
+    "preemptmode": _preempt_mode,
     "priorityjobfactor": _number("priority_job_factor"), "gracetime": _number("grace_time"), "oversubscribe": _oversubscribe,
     "shared": _oversubscribe, "exclusiveuser": _exclusive_user, "overtimelimit": _seconds("over_time_limit"),
     "defmempercpu": _memory("def_mem_per_cpu"), "defmempernode": _memory("def_mem_per_node"),

@@ -25,7 +25,7 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
     (frozenset({"partition"}), (completion.alternate, checks.partition_open, checks.partition_rights)),
     (frozenset({"gres"}), (completion.generic_resources, checks.resource_names)),
     (frozenset({"nodelist", "exclude", "partition"}), (completion.host_texts, completion.nodes, checks.node_names)),
-    (frozenset({"features"}), (checks.constraints,)),
+    (frozenset({"features", "prefer"}), (checks.constraints,)),
     (frozenset({"core_spec", "thread_spec"}), (completion.core_spec,)),
     (frozenset({"licenses"}), (checks.licenses,)),
     (frozenset({"nodes_min", "nodes_max", "ntasks", "mem_per_node", "partition"}), (completion.nodes, checks.counts, checks.segments)),
@@ -74,16 +74,16 @@ def _events(
     if sizes and not rows:
         return shrunk
     fields: dict[str, object] = {}
-    for row, key, text in rows:
+    for row, _key, text in rows:
         _check_right(state, job, row, caller)
         try:
             fields |= row.read(state, job, text, now)
         except SlurmError as error:
             if isinstance(error, ValueError):
-                raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid {key} value: {text}", hints=[str(error)]) from error
+                raise _invalid(row, text, error) from error
             raise
         except ValueError as error:
-            raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid {key} value: {text}", hints=[str(error)]) from error
+            raise _invalid(row, text, error) from error
     bounds.check_fields(JobRequest, fields, state.settings)
     _check_increase(state, job, fields, caller)
     fields |= _hold(job, fields, caller)
@@ -92,6 +92,11 @@ def _events(
             resolving.clauses(state, str(fields["dependency"]), waiting=job.id) if fields["dependency"] else ([], False))
     fields |= _rechecked(state, job, fields, caller, now)
     return [*shrunk, e.JobUpdated(at=now, job=job.id, changes=job_changes.encode(fields), task=task)]
+
+
+def _invalid(row: Key, text: str, error: ValueError) -> InvalidRequest:
+    shown = f"Invalid {row.shown} value" + ("" if row.shown == "TimeLimit" else f": {text}")
+    return InvalidRequest("ESLURM_INVALID_OPTION", shown, hints=[f"{text!r}: {error}"])
 
 
 def _check_right(state: ClusterState, job: Job, row: Key, caller: e.Caller) -> None:

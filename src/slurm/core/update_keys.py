@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 from slurm.core.state import ClusterState
 from slurm.model.bounds import whole
-from slurm.model.errors import InvalidRequest
+from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.job import Job
+from slurm.model.states import JobState
 from slurm.notation import duration, moment, nodecount, size
 
 Read = Callable[[ClusterState, Job, str, float], dict[str, object]]
@@ -80,6 +82,16 @@ def _deadline(state: ClusterState, job: Job, text: str, now: float) -> dict[str,
     return {"deadline": 0.0 if text.lower() in ("n/a", "none") else moment.parse(text, now)}
 
 
+def _end(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
+    """The end of a running job is its limit, counted from its start."""
+    if job.state is not JobState.RUNNING:
+        raise NotNow("ESLURM_JOB_NOT_RUNNING", hints=[f"job {job.shown_id} is {job.state.name}: TimeLimit is its limit"])
+    end = moment.parse(text, now)
+    if end <= job.start_time:
+        raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=["an EndTime lies behind the job's start"])
+    return {"time_limit": math.ceil(end - job.start_time)}
+
+
 def _nodes(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
     count = nodecount.parse(text)
     return {"nodes_min": count.low, "nodes_max": count.high}
@@ -117,19 +129,21 @@ def _thread_spec(state: ClusterState, job: Job, text: str, now: float) -> dict[s
 
 _ROWS: tuple[Key, ...] = (
     Key("TimeLimit", _time_limit, waiting=False), Key("TimeMin", _time_min), Key("StartTime", _begin), Key("EligibleTime", _begin),
-    Key("Deadline", _deadline), Key("JobName", _text("name"), waiting=False), Key("Name", _text("name"), waiting=False),
+    Key("EndTime", _end, waiting=False), Key("Deadline", _deadline), Key("JobName", _text("name"), waiting=False), Key("Name", _text("name"), waiting=False),
     Key("Partition", _text("partition")), Key("Priority", _number("priority")), Key("Nice", _nice), Key("Dependency", _text("dependency")),
     Key("ArrayTaskThrottle", _throttle, waiting=False), Key("Comment", _text("comment"), waiting=False),
     Key("AdminComment", _text("admin_comment"), waiting=False, operator=True), Key("Extra", _text("extra"), waiting=False),
     Key("WCKey", _text("wckey"), waiting=False), Key("Account", _text("account")), Key("QOS", _text("qos")),
-    Key("Features", _text("features")), Key("Licenses", _text("licenses")), Key("NumNodes", _nodes), Key("ReqNodes", _nodes),
+    Key("Features", _text("features")), Key("Prefer", _text("prefer")), Key("Reboot", _flag("reboot")), Key("Licenses", _text("licenses")), Key("NumNodes", _nodes), Key("ReqNodes", _nodes),
     Key("NumCPUs", _number("ntasks", 1)),
     Key("ReservationName", _text("reservation")), Key("Reservation", _text("reservation")),
     Key("NumTasks", _number("ntasks", 1)), Key("CPUsPerTask", _number("cpus_per_task", 1)), Key("CPUs/Task", _number("cpus_per_task", 1)),
     Key("MinCPUsNode", _number("mincpus")), Key("MinMemoryNode", _memory("mem_per_node")), Key("MinMemoryCPU", _memory("mem_per_cpu")),
     Key("Switches", _switches), Key("CoreSpec", _core_spec), Key("ThreadSpec", _thread_spec), Key("MinTmpDiskNode", _number("tmp_disk")),
     Key("Gres", _text("gres")), Key("TresPerNode", _text("gres")),
-    Key("ReqNodeList", _text("nodelist")), Key("ExcNodeList", _text("exclude")), Key("Contiguous", _flag("contiguous")),
+    Key("ReqSockets", _number("sockets_per_node", 1)), Key("ReqCores", _number("cores_per_socket", 1)),
+    Key("ReqThreads", _number("threads_per_core", 1)),
+    Key("ReqNodeList", _text("nodelist")), Key("NodeList", _text("nodelist")), Key("ExcNodeList", _text("exclude")), Key("Contiguous", _flag("contiguous")),
     Key("OverSubscribe", _oversubscribe), Key("Shared", _oversubscribe), Key("Requeue", _flag("requeue"), waiting=False),
     Key("KillOnInvalidDependent", _flag("kill_on_invalid_dep")), Key("WorkDir", _text("work_dir")), Key("StdOut", _file("stdout")),
     Key("StdErr", _file("stderr")), Key("StdIn", _file("stdin")), Key("MailType", _text("mail_type"), waiting=False),

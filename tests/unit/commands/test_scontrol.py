@@ -60,9 +60,9 @@ class Call:
 
 
 @pytest.mark.parametrize(("line", "request_"), [
-    ("hold 1,2 3", {"type": "HoldJobs", "ids": ["1", "2", "3"]}),
     ("hold jobid=7", {"type": "HoldJobs", "ids": ["7"]}),
     ("uhold 5", {"type": "HoldJobs", "user": True, "ids": ["5"]}),
+    ("update jobid=5 nice", {"type": "UpdateJob", "ids": "5", "changes": {"nice": "100"}}),
     ("top 5,6 7", {"type": "MoveToTop", "ids": ["5", "6", "7"]}),
     ("setdebug Verbose", {"type": "SetDebug", "level": "verbose"}),
     ("setdebugflags +backfill -Steps", {"type": "SetDebug", "flags": ["+backfill", "-Steps"]}),
@@ -127,24 +127,47 @@ def test_a_refusal_reads_as_slurm_writes_it(line: str, answer: SlurmError, first
     ("show", "too few arguments for keyword:show"),
     ("update", "too few arguments for update keyword"),
     ("update timelimit=3", "No valid entity in update command"),
-    ("update jobid=3 timelimit", "invalid option:timelimit"),
+    ("update jobid=3 timelimit", "Invalid input: timelimit"),
+    ("update foo", "No valid entity in update command"), ("update foo=bar", "No valid entity in update command"),
+    ("update jobid=3", "No changes specified"), ("update nodename=cn01", "No changes specified"),
+    ("update partitionname=p", "scontrol: error: No changes specified"),
     ("hold", "too few arguments for keyword:hold"),
     ("wait_job", "too few arguments for keyword:wait_job"),
     ("wait_job x", "scontrol: error: Invalid job id x"),
     ("shutdown everything", "invalid argument:everything for keyword:shutdown"),
-    ("checkpoint 5", "scontrol: error: scontrol checkpoint is not supported by slurm-py yet"),
+    ("checkpoint 5", "invalid keyword: checkpoint"),
     ("create", "too few arguments for create keyword"),
     ("create foo", "scontrol: error: Invalid creation entity: foo"),
     ("create reservation now", "scontrol: error: Misformatted parameter 'now', most options have a parameter after '='.  No reservation created."),
     ("update reservationname=x now", "scontrol: error: Misformatted parameter 'now', most options have a parameter after '='.  No reservation update."),
     ("delete", "too few arguments for delete keyword"),
     ("delete foo=bar", "Invalid deletion entity: foo=bar"),
-    ("errnumstr 1", "invalid error number: 1"),
+    ("errnumstr one", "invalid error number: one"), ("errnumstr", "too few arguments for keyword:errnumstr"),
 ])
 def test_what_is_wrong_with_a_line_is_said_without_asking(line: str, first: str) -> None:
     call = Call(*line.split(), alone=bool(first))
     if first:
         assert (call.err.splitlines()[0], call.status) == (first, 1)
+
+
+def test_jobs_are_held_each_for_itself() -> None:
+    assert [each["ids"] for each in Call("hold", "1,2", "3").asked] == [["1"], ["2"], ["3"]]
+
+
+@pytest.mark.parametrize("word", ["all", "details", "future", "hide", "oneliner", "quiet", "verbose"])
+def test_options_may_be_words_of_their_own(word: str) -> None:
+    call = Call(word)
+    assert (call.status, call.out, call.err, call.asked) == (0, "", "", [])
+
+
+@pytest.mark.parametrize("entity", ["burstbuffer", "bbstat", "dwstat"])
+def test_of_what_there_is_none_of_nothing_is_shown(entity: str) -> None:
+    call = Call("show", entity)
+    assert (call.status, call.out, call.err, call.asked) == (0, "", "", [])
+
+
+def test_a_number_of_no_error_is_an_unknown_error() -> None:
+    assert Call("errnumstr", "99999").out == "Unknown error 99999\n"
 
 
 def test_a_slip_of_the_pen_gets_a_proposal() -> None:

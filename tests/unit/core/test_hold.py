@@ -52,10 +52,12 @@ def test_strangers_cannot_hold() -> None:
         hold.hold(c, ["1"], b.BOB, b.T0)
 
 
-def test_a_running_job_cannot_be_held() -> None:
+def test_a_running_job_needs_no_hold_and_one_that_has_ended_is_refused() -> None:
     c = b.cluster()
-    b.started(c)
-    with pytest.raises(NotNow, match="Job is no longer pending execution"):
+    job = b.started(c)
+    assert hold.hold(c, ["1"], b.ALICE, b.T0) == hold.release(c, ["1"], b.ALICE, b.T0) == []
+    b.finish(c, job)
+    with pytest.raises(NotNow, match="Job/step already completed"):
         hold.hold(c, ["1"], b.ALICE, b.T0)
 
 

@@ -94,7 +94,7 @@ def test_refusals_have_slurms_words() -> None:
     assert refused(c, "nosuch", State="resume").message == "Invalid node name specified"
     assert refused(c, State="drain").message == "You must specify a reason when DRAINING a node. Request denied"
     assert refused(c, State="down").message == "You must specify a reason when DOWNING a node. Request denied"
-    assert refused(c, State="bogus").message == "Invalid input: bogus"
+    assert refused(c, State="bogus").message.splitlines()[:2] == ["Invalid input: state=bogus", "Request aborted"]
     assert refused(c, Bogus="1").message == "Update of this parameter is not supported: Bogus=1"
     assert refused(c, State="fail").name == "ESLURM_UNSUPPORTED"
     assert refused(c, State="power_up").name == "ESLURM_INVALID_NODE_STATE"

@@ -47,16 +47,16 @@ def test_refusals_have_slurms_words() -> None:
     c = b.lab_cluster()
     assert refused(c, "nosuch", State="up").message == "Invalid partition name specified"
     assert refused(c, by=b.BOB, State="up").message == "Invalid user id"
-    assert refused(c, State="sideways").message == "Invalid input: sideways"
-    assert refused(c, MaxTime="x").message == "Invalid MaxTime value: x"
-    assert refused(c, Hidden="1").message == "Invalid Hidden value: 1"
+    assert refused(c, State="sideways").message == "Invalid input: state=sideways\nAcceptable State values are UP, DOWN, DRAIN and INACTIVE"
+    assert refused(c, MaxTime="x").message == "Invalid input: MaxTime=x"
+    assert refused(c, Hidden="1").message == "Invalid input: Hidden=1"
     assert refused(c, Nodes="cn77").message == "Invalid node name specified"
     assert refused(c, Bogus="1").message == "Update of this parameter is not supported: Bogus=1"
 
 
 def test_every_key_sets_fields_that_exist() -> None:
     c = b.lab_cluster()
-    samples = ("1", "YES", "UP", "ALL", "NONE", "NO", "DefCpuPerGPU=1")
+    samples = ("1", "YES", "UP", "ALL", "NONE", "NO", "DefCpuPerGPU=1", "OFF")
     for key, read in KEYS.items():
         read_well = []
         for text in samples:
@@ -67,3 +67,11 @@ def test_every_key_sets_fields_that_exist() -> None:
             except SlurmError:
                 continue
         assert read_well, key
+
+
+def test_the_mode_of_preemption_and_the_old_key_of_priority_are_taken() -> None:
+    c = b.lab_cluster()
+    change(c, PreemptMode="suspend", Priority="7")
+    partition = c.partitions["batch"]
+    assert (partition.preempt_mode, partition.priority_tier, partition.priority_job_factor) == ("SUSPEND", 7, 7)
+    assert refused(c, PreemptMode="foo").message == "Invalid input: PreemptMode=foo"

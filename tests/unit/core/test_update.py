@@ -30,6 +30,24 @@ def test_limit_and_name_change_as_in_the_transcript() -> None:
     assert (job.time_limit, job.request.name) == (120, "renamed")
 
 
+def test_the_nodes_and_what_is_preferred_of_them_change_under_each_of_their_names() -> None:
+    c = b.lab_cluster()
+    job = b.submit(c)
+    change(c, NodeList="cn02", Prefer="ib", Reboot="yes", ReqSockets="1", ReqCores="2", ReqThreads="1")
+    found = job.request
+    assert (found.nodelist, found.prefer, found.reboot) == ("cn02", "ib", True)
+    assert (found.sockets_per_node, found.cores_per_socket, found.threads_per_core) == (1, 2, 1)
+
+
+def test_the_end_of_a_running_job_is_its_limit() -> None:
+    c = b.lab_cluster()
+    job = b.started(c)
+    change(c, EndTime="now+20minutes", by=b.ROOT)
+    assert job.time_limit == b.T0 + 5 + 1200 - job.start_time
+    waiting = b.submit(c)
+    assert refused(c, ids=str(waiting.id), EndTime="now+20minutes").message == "Job is not running"
+
+
 @pytest.mark.parametrize(("text", "limit"), [("+10", 1200), ("-5", 300), ("UNLIMITED", -1), ("1-00:00:00", 86400)])
 def test_limits_are_set_or_moved(text: str, limit: int) -> None:
     c = b.lab_cluster()
@@ -87,7 +105,7 @@ def test_a_waiting_job_moves_to_the_new_partition() -> None:
     ({"Partition": "nosuch"}, "Invalid partition name specified"), ({"Features": "nosuch"}, "Invalid feature specification"),
     ({"Gres": "bogus:1"}, "Invalid generic resource (gres) specification"), ({"ReqNodeList": "cn77"}, "Invalid node name specified"),
     ({"Dependency": "afterok:77"}, "Job dependency problem"), ({"QOS": "nosuch"}, "Invalid qos specification"),
-    ({"TimeLimit": "bogus"}, "Invalid TimeLimit value: bogus"), ({"NumTasks": "0"}, "Invalid NumTasks value: 0"),
+    ({"TimeLimit": "bogus"}, "Invalid TimeLimit value"), ({"NumTasks": "0"}, "Invalid NumTasks value: 0"),
     ({"Priority": "7"}, "Access/permission denied"), ({"Nice": "-5"}, "Access/permission denied"), ({"AdminComment": "x"}, "Access/permission denied"),
     ({"Bogus": "1"}, "Update of this parameter is not supported: Bogus=1"), ({"ArrayTaskThrottle": "2"}, "Invalid job array specification"),
 ])
