@@ -97,6 +97,8 @@ _LISTS = {"helpformat": _fields, "helpstate": _states, "helpreason": _reasons}
 
 
 def _format(resolved: Resolved) -> str:
-    asked = [resolved.text("format")] if resolved.settings.get("format") is not None else []
+    brief_or_long = resolved.flag("brief") or resolved.flag("long")
+    given = resolved.settings.get("format") is not None and not (brief_or_long and resolved.origins["format"] == "SACCT_FORMAT")
+    asked = [resolved.text("format")] if given else []
     asked += [text for key, text in (("brief", BRIEF), ("long", LONG)) if resolved.flag(key)]
     return ",".join(text for text in asked if text.strip()) or DEFAULT

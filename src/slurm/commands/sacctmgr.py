@@ -16,8 +16,6 @@ from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 
 Keyword = Callable[[Shell, Resolved, Sequence[str]], int]
-LATER = {"federation": "there is no federation"}
-"""Entities of `show` that are not carried out yet, and what is missing."""
 _NOT_CHANGED = {
     "federation": "there is no federation"}
 _NO_ENTITY = (
@@ -84,8 +82,6 @@ def _show(shell: Shell, resolved: Resolved, line: Sequence[str]) -> int:
     entity = words.entity_of(line[0]) if line else ""
     if not entity or entity == "coordinator":
         return _no_entity(shell, _NO_ENTITY, "list")
-    if entity in LATER:
-        raise Unsupported(message=f"sacctmgr show {entity} is not supported by slurm-py yet: {LATER[entity]}")
     if entity in (words.CONFIGURATION, words.STATS):
         return sacctmgr_database.show(shell, entity, line[1:])
     if entity == words.EVENT:

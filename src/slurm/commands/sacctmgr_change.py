@@ -41,7 +41,7 @@ _WORDS = {ACCOUNT: "Account(s)", USER: "User(s)", QOS: "QOS(s)", CLUSTER: "Clust
 _REMOVED = {ACCOUNT: "accounts", USER: "users", QOS: "QOS(s)", CLUSTER: "clusters", COORDINATOR: "coordinators"}
 _LABELS = {"MaxWallDurationPerJob": "MaxWall"}
 _WIDE = 24
-_WIDE_LABELS = frozenset({"MaxWall", "Priority", "UsageFactor", "UsageThreshold", "PreemptMode", "GraceTime", "Preempt"})
+_NARROW_LABELS = frozenset({"Description", "GrpJobs", "GrpSubmitJobs", "MaxJobsPerUser", "PreemptExemptTime"})
 
 
 def change(shell: Shell, resolved: Resolved, door: PolicyDoor, verb: str, entity: str, line: Line) -> int:
@@ -127,7 +127,7 @@ def _require_sense(verb: str, entity: str, line: Line) -> None:
         if entity == WCKEY and not which.users:
             raise OptionError(" Need name of user to add a wckey to.", exit_code=1, bare=True, hints=["sacctmgr add wckey NAME user=USER"])
         if not which.names and entity != COORDINATOR:
-            raise OptionError(f" Need name of {'an account' if entity == ACCOUNT else entity} to add.", exit_code=1, bare=True)
+            raise OptionError(f" Need name of {entity} to add.", exit_code=1, bare=True)
         return
     if verb == MODIFY and settings == PolicySettings():
         raise OptionError(" You didn't give me anything to set", exit_code=1, bare=True,
@@ -148,6 +148,8 @@ def _refused(shell: Shell, verb: str, entity: str, error: SlurmError) -> int:
     elif isinstance(error, NotPermitted):
         shell.error("Your user doesn't have privilege to perform this action")
         shell.raw(f" Error with request: {error.message}")
+    elif error.message.startswith("You gave a bad qos"):
+        shell.error(error.message)
     elif error.message.startswith(" "):
         for text in error.message.split("\n"):
             shell.raw(text)
@@ -187,6 +189,8 @@ def _added(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
         if report.unknown_accounts:
             yield "Nothing added."
             yield "Make sure the accounts requested here have been added to the system/cluster. (sacctmgr add account...)"
+        elif entity == CLUSTER:
+            yield from (f" This cluster {name.lower()} already exists.  Not adding." for name in [*line.which.names, *line.which.clusters])
         else:
             yield " Nothing new added."
         return
@@ -199,7 +203,7 @@ def _added(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
         return
     if report.names:
         yield f" Adding {_WORDS[entity]}"
-        yield from (f"  {name}" for name in report.names)
+        yield from (f"  Name           = {name}" if entity == CLUSTER else f"  {name}" for name in report.names)
         yield from _own_settings(entity, report, line)
     if report.places:
         yield " Associations ="
@@ -208,8 +212,6 @@ def _added(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
         if entity == ACCOUNT or told:
             yield " Settings"
             yield from told
-    elif entity == CLUSTER:
-        yield from _association_settings(settings, 13)
     if report.resources:
         yield " Adding Resource(s)"
         yield from _resource_places(report.resources)
@@ -225,7 +227,7 @@ def _own_settings(entity: str, report: ChangeReport, line: Line) -> Iterator[str
     if entity == QOS:
         yield " Settings"
         yield f"  {'Description':<14} = {settings.description if settings.description is not None else line.which.names[0].lower()}"
-        yield from (f"  {name:<{_WIDE if name in _WIDE_LABELS else 14}} = {text}" for name, text in qos_texts(settings))
+        yield from (f"  {name:<{14 if name in _NARROW_LABELS else _WIDE}} = {text}" for name, text in qos_texts(settings))
     elif entity == ACCOUNT:
         yield " Settings"
         name = line.which.names[0].lower()
@@ -241,13 +243,21 @@ def _own_settings(entity: str, report: ChangeReport, line: Line) -> Iterator[str
         if settings.admin_level not in (None, "None"):
             yield f"  {'Admin Level':<15} = {settings.admin_level}"
     elif entity == CLUSTER:
+        yield from _cluster_settings(settings)
+
+
+def _cluster_settings(settings: PolicySettings) -> Iterator[str]:
+    told = list(_association_settings(settings, 13))
+    if told:
+        yield " Setting"
         yield "  Default Limits:"
+        yield from told
 
 
 def qos_texts(settings: PolicySettings) -> Iterator[tuple[str, str]]:
     """What a QOS is to have, by Slurm's labels."""
     if settings.grace_time is not None:
-        yield "GraceTime", duration.show_clock(settings.grace_time)
+        yield "GraceTime", str(settings.grace_time)
     if settings.flags is not None:
         yield "Flags", ",".join(settings.flags.names)
     yield from _limit_texts(settings, rows.QOS)
@@ -260,7 +270,9 @@ def qos_texts(settings: PolicySettings) -> Iterator[tuple[str, str]]:
     if settings.priority is not None:
         yield "Priority", str(settings.priority)
     if settings.usage_factor is not None:
-        yield "UsageFactor", f"{settings.usage_factor:.6f}"
+        yield "UsageFactor", f"{settings.usage_factor:.4f}"
+    if settings.usage_threshold is not None:
+        yield "UsageThreshold", f"{settings.usage_threshold:.4f}"
 
 
 def _limit_texts(settings: PolicySettings, at: str) -> Iterator[tuple[str, str]]:
@@ -334,9 +346,9 @@ def _modified(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
         yield " Modified qos..."
         yield from (f"  {name}" for name in report.names)
     elif entity == CLUSTER:
-        yield " Setting"
+        yield from _cluster_settings(line.settings)
         yield " Modified cluster defaults for associations..."
-        yield from (f"  {name}" for name in report.names)
+        yield from (f"  C = {name:<10.10} A = root" for name in report.names)
     elif report.resources:
         yield " Modified server resource ..."
         yield from _resource_places(report.resources)

@@ -77,6 +77,9 @@ def _administrate(shell: Shell, channel: Channel, what: str, line: Sequence[str]
         shell.hints([problem] if problem else [])
         return 1 if problem else 0
     if what in _PLAIN:
+        if line and what != "clear":
+            shell.raw(f"too many arguments for {what} keyword")
+            return 1
         channel.call({"type": _PLAIN[what]})
         return 0
     action = line[0].lower() if line else ""

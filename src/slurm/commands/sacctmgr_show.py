@@ -35,6 +35,10 @@ def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: 
     default = policy_columns.DEFAULT[kind]
     if entity == USER and not line.formats and words.tracks_wckeys(shell):
         default = default.replace("defaultaccount,", "defaultaccount,defaultwckey,", 1)
+    if entity == ASSOCIATION and "wolimits" in line.flags:
+        default = "cluster,account,user,partition"
+    if entity == CLUSTER and "withfed" in line.flags:
+        default += ",federation,fedid,features,fedstate"
     if entity == RESOURCE and "withclusters" in line.flags:
         default += ",cluster,allowed"
     if "withcoordinators" in line.flags:
@@ -292,7 +296,13 @@ def _has_uid(name: str) -> bool:
     return True
 
 
+def _federations(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    """There are none."""
+    return iter(())
+
+
 _ENTRIES = {
+    words.FEDERATION: _federations,
     ACCOUNT: _accounts, USER: _users, ASSOCIATION: _associations, QOS: _qos, CLUSTER: _clusters, TRANSACTION: _transactions,
     words.TRES: _tres, WCKEY: _wckeys,
     RESOURCE: _resources, PROBLEM: _problems}

@@ -42,7 +42,7 @@ ENTITIES = (
     USER, WCKEY)
 _FLAGS = (
     "tree", "withassoc", "withdeleted", "withcoordinators", "wopinfo", "wopinheritance", "woplimits", "withsubaccounts", "onlydefaults",
-    "withrawqoslevel", "withclusters")
+    "withrawqoslevel", "withclusters", "withfed", "wolimits")
 _SHORT = {"assoc": ASSOCIATION, "associations": ASSOCIATION, "coord": COORDINATOR, "config": CONFIGURATION, "txn": TRANSACTION}
 
 
@@ -124,7 +124,7 @@ def _meant(line: Line, entity: str, word: Word, text: str, now: float) -> None:
         return
     key = keys.find(keys.WHERE, entity, word.name)
     if key is None:
-        raise _unknown(text, word.name, keys.names(keys.WHERE, entity))
+        raise _unknown(f" Unknown condition: {text}\n Use keyword 'set' to modify value", word.name, keys.names(keys.WHERE, entity))
     value = keys.read(key, word, now)
     if key.kind == keys.LEVEL:
         value = [value]
@@ -154,6 +154,18 @@ def _add(line: Line, entity: str, word: Word, text: str, now: float) -> None:
 
 
 def _set(line: Line, entity: str, word: Word, text: str) -> None:
+    try:
+        _set_to(line, entity, word, text)
+    except keys.BadValue as error:
+        raise OptionError(
+            _no_option(text), exit_code=1, bare=True, hints=error.hints, before=(f"sacctmgr: error: {error.message}",)) from error
+
+
+def _no_option(text: str) -> str:
+    return f" Unknown option: {text}\n Use keyword 'where' to modify condition"
+
+
+def _set_to(line: Line, entity: str, word: Word, text: str) -> None:
     if not word.operation:
         raise OptionError(f" Bad format on {text}: End your option with an '=' sign", exit_code=1, bare=True)
     limit = keys.limit(entity, word.name)
@@ -165,7 +177,7 @@ def _set(line: Line, entity: str, word: Word, text: str) -> None:
         return
     found = keys.find(keys.SET, entity, word.name)
     if found is None:
-        raise _unknown(text, word.name, [*keys.names(keys.SET, entity), *(keys.limit_names(entity)
+        raise _unknown(_no_option(text), word.name, [*keys.names(keys.SET, entity), *(keys.limit_names(entity)
             if entity in (ACCOUNT, USER, CLUSTER, QOS) else ())])
     value: Any = keys.read(found, word)
     if isinstance(value, dict):
@@ -174,9 +186,9 @@ def _set(line: Line, entity: str, word: Word, text: str) -> None:
     line.given[found.name] = word.value
 
 
-def _unknown(text: str, name: str, valid: list[str]) -> OptionError:
+def _unknown(message: str, name: str, valid: list[str]) -> OptionError:
     from slurm.notation.nearest import nearest  # only when something is wrong
 
     meant = nearest(name, valid)
-    return OptionError(f" Unknown option: {text}", exit_code=1, bare=True, hints=[
+    return OptionError(message, exit_code=1, bare=True, hints=[
         f"did you mean {meant}?" if meant else f"valid: {', '.join(valid)}"])

@@ -170,6 +170,14 @@ def limit_names(entity: str) -> list[str]:
     return [one.key for one in rows.LIMITS if one.at == (rows.QOS if entity == QOS else rows.ASSOCIATION)]
 
 
+class BadValue(OptionError):
+    """A value that its key does not take."""
+
+
+_TRES = ("cpu", "mem", "energy", "node", "billing", "vmem", "pages")
+_TRES_KINDS = ("gres", "license", "fs", "bb", "ic")
+
+
 def read_limit(entity: str, key: str, one_tres: str, text: str) -> dict[str, int]:
     """Values of a limit by TRES ("": one number), -1 for what is set no more. OptionError, Unsupported."""
     row = (rows.AT_QOS if entity == QOS else rows.AT_ASSOCIATION)[key]
@@ -191,8 +199,13 @@ def read_limit(entity: str, key: str, one_tres: str, text: str) -> dict[str, int
         try:
             found |= tres.parse(item)
         except SlurmError as error:
-            raise OptionError(f" Bad {key} value: {text}", exit_code=1, bare=True,
+            raise BadValue(f"Invalid value for {key} ({text})", exit_code=1,
                 hints=[error.message, 'valid: "cpu=4,mem=2000,node=1,gres/gpu=2"; -1 clears']) from error
+    for name in found:
+        kind = name.partition("/")[0]
+        if name not in _TRES and kind not in _TRES_KINDS:
+            raise BadValue(f"slurmdb_format_tres_str: no TRES known by type {name}", exit_code=1, hints=[
+                f"valid: {', '.join(_TRES)}, and names such as {', '.join(f'{one}/NAME' for one in _TRES_KINDS)}"])
     return found
 
 
@@ -221,6 +234,8 @@ def read(key: Key, word: Word, now: float = 0.0) -> Any:
     if key.kind == IDS:
         return [_whole(key.name, one) for one in listed(text)]
     if key.kind == SECONDS:
+        if key.field == "grace_time" and text.isdecimal():  # of seconds, where other times are of minutes
+            return _whole(key.name, text)
         return max(0 if key.field == "grace_time" else -1, _duration(key.name, text))
     if key.kind == FACTOR:
         return _factor(key.name, text)
@@ -244,7 +259,7 @@ def _whole(name: str, text: str, *, memory: bool = False) -> int:
     if memory:
         return tres.parse(f"mem={text}")["mem"]
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise OptionError(f" Bad {name} value: {text}", exit_code=1, bare=True, hints=["a whole number; -1 clears"])
+        raise BadValue(f"Invalid value for {name} ({text})", exit_code=1, hints=["a whole number; -1 clears"])
     return int(text)
 
 
@@ -261,7 +276,7 @@ def _factor(name: str, text: str) -> float:
     except ValueError:
         value = -2.0
     if not (value == -1 or 0 <= value < 1e9):
-        raise OptionError(f" Bad {name} value: {text}", exit_code=1, bare=True, hints=["a number of 0 or more; -1 clears"])
+        raise BadValue(f"Invalid value for {name} ({text})", exit_code=1, hints=["a number of 0 or more; -1 clears"])
     return value
 
 

@@ -219,6 +219,10 @@ _CLUSTER = (
     Shown(("ControlPort",), "ControlPort", 12, _of_cluster(lambda one: str(one.control_port))),
     Shown(("RPC",), "RPC", 5, _of_cluster(lambda one: str(one.rpc_version))),
     Shown(("Flags",), "Flags", 20, _of_cluster(lambda one: one.flags)),
+    Shown(("Classification", "Class"), "Class", 9, lambda entry: ""),
+    # No cluster is in a federation.
+    Shown(("Federation",), "Federation", 10, lambda entry: ""), Shown(("FedID",), "ID", 2, _of_cluster(lambda one: "0")),
+    Shown(("Features",), "Features", 20, lambda entry: ""), Shown(("FedState",), "FedState", 12, _of_cluster(lambda one: "NA")),
     *_ASSOCIATION)
 _TRANSACTION = (
     Shown(("Time", "TimeStamp"), "Time", 19, lambda entry: entry.moment),
@@ -259,10 +263,13 @@ _RESOURCE = (
 _PROBLEM = (
     Shown(("Cluster",), "Cluster", 10, _of(lambda one: one.cluster)), Shown(("Account",), "Account", 10, _of(lambda one: one.account)),
     Shown(("User",), "User", 10, _of(lambda one: one.user)), Shown(("Problem",), "Problem", 40, lambda entry: entry.problem))
+_FEDERATION = tuple(Shown((name, title), title, width, lambda entry: "") for name, title, width in (
+    ("Federation", "Federation", 10), ("Cluster", "Cluster", 10), ("FedID", "ID", 2), ("Features", "Features", 20),
+    ("FedState", "FedState", 12)))
 COLUMNS: dict[str, tuple[Shown, ...]] = {
     "account": _ACCOUNT, "user": _USER, "association": _ASSOCIATION, "qos": _QOS, "cluster": _CLUSTER, "transaction": _TRANSACTION,
     "tres": _TRES,
-    "wckey": _WCKEY, "resource": _RESOURCE, "problem": _PROBLEM}
+    "wckey": _WCKEY, "resource": _RESOURCE, "problem": _PROBLEM, "federation": _FEDERATION}
 DEFAULT: dict[str, str] = {
     "account": "account,descr,org",
     "account with associations": (
@@ -285,6 +292,7 @@ DEFAULT: dict[str, str] = {
         "maxjobspa,maxsubmitpa,mintres"),
     "cluster": "cluster,controlhost,controlport,rpc,share,grpjobs,grptres,grpsubmit,maxjobs,maxtres,maxsubmit,maxwall,qos,defaultqos",
     "transaction": "time,action,actor,where,info", "tres": "type,name,id", "wckey": "wckey,cluster,user", "problem": "cluster,account,user,problem",
+    "federation": "federation,cluster,fedid,features,fedstate",
     "resource": "name,server,type,count,lastconsumed,allocated,servertype,flags"}
 TREE_WIDTH = -20
 """Of the account where the tree is shown."""

@@ -63,7 +63,7 @@ def qos_line(one: Qos) -> str:
     if one.flags:
         parts.append(f"Flags='{','.join(one.flags)}'")
     if one.grace_time:
-        parts.append(f"GraceTime={one.grace_time // 60}")
+        parts.append(f"GraceTime={one.grace_time}")
     parts += _limits(one.limits, rows.QOS)
     if one.preempts:
         parts.append(f"Preempt='{','.join(one.preempts)}'")

@@ -124,6 +124,7 @@ def test_options_with_lists_may_be_given_again() -> None:
     asked = _asked("-j", "12", "-j", "13_4", "-A", "a", "--accounts=b,c", "-N", "n1", "-N", "n[2-3]", environ={"SACCT_FORMAT": "user"})
     assert asked.jobs == [(12, None, None), (13, 4, None)] and asked.accounts == ["a", "b", "c"] and asked.nodes == ["n1", "n2", "n3"]
     assert _sacct("-nP", "-o", "jobid", "-o", "user", environ={"SACCT_FORMAT": "state"}).stdout == "7|alice\n"
+    assert _sacct("-P", "-b", environ={"SACCT_FORMAT": "user"}).stdout.splitlines()[0] == "JobID|State|ExitCode"
 
 
 def test_a_step_that_was_asked_for_stands_alone() -> None:

@@ -146,7 +146,7 @@ def _of_sacctmgr() -> list[Place]:
     changing = {"add": policy_keys.SET, "create": policy_keys.SET, "modify": policy_keys.SET, "delete": (), "remove": (), "show": (),
         "list": (), "update": policy_keys.SET}
     found = [Place("sacctmgr", (), tuple(sacctmgr.KEYWORDS))]
-    shown = tuple(word for word in sacctmgr_words.ENTITIES if word not in sacctmgr.LATER)
+    shown = sacctmgr_words.ENTITIES
     for verb, keys in changing.items():
         found.append(Place("sacctmgr", (verb,), shown if verb in ("show", "list") else entities))
         for entity in entities:

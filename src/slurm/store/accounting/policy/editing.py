@@ -93,7 +93,20 @@ class Editing:
         there = list(self.connection.execute(sa.select(columns.name).where(columns.deleted == 0).order_by(columns.id)).scalars())
         for name in wanted:
             if name not in there:
-                raise InvalidRequest("ESLURM_INVALID_QOS", f"You gave a bad qos '{name}'.", hints=[f"valid: {', '.join(there)}"])
+                raise InvalidRequest("ESLURM_INVALID_QOS", f"You gave a bad qos '{name}'. Valid QOS's are {','.join(there)}")
+
+    def allowed_qos(self, row: Any) -> list[str] | None:
+        """The QOS that an association may use, those that come from above among them; None where nobody has said."""
+        changes: list[ListChange] = []
+        while row is not None:
+            names = reading.qos_names(row.qos) or []
+            if names and names[0][:1] not in "+-":
+                for change in reversed(changes):
+                    names = changed_list(names, change)
+                return names
+            changes += [ListChange(operation=PLUS if name[0] == "+" else MINUS, names=[name[1:]]) for name in reversed(names)]
+            row = self.connection.execute(sa.select(policy.associations).where(policy.associations.c.id == row.parent_id)).first()
+        return None
 
     def require_no_circle(self, name: str, preempts: Sequence[str]) -> None:
         """InvalidRequest where jobs of a QOS could make way for those that make way for them, by turns and for ever."""

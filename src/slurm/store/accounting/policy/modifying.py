@@ -84,6 +84,7 @@ def _of_association(editing: Editing, settings: PolicySettings) -> bool:
 def _modify(editing: Editing, wanted: Which, which: Which, settings: PolicySettings, kind: sa.ColumnElement[bool]) -> None:
     """Change the associations that are meant."""
     conditions = reading.conditions(policy.associations, ASSOCIATION, wanted, editing.names)
+    changed: list[int] = []
     for row in editing.associations(*conditions, kind):
         place = editing.place(row)
         if which.parents and place.parent not in lowered(which.parents):
@@ -93,6 +94,7 @@ def _modify(editing: Editing, wanted: Which, which: Which, settings: PolicySetti
             editing.update(policy.associations, row.id, **values)
             editing.log("Modify Associations", f"id_assoc={row.id}", {key: str(value) for key, value in values.items()},
                 cluster=place.cluster)
+            changed.append(row.id)
         if settings.raw_usage:
             editing.resets.setdefault(place.cluster, []).append(UsageReset(association=row.id))
             editing.log("Reset Usage", f"id_assoc={row.id}", cluster=place.cluster)
@@ -101,6 +103,25 @@ def _modify(editing: Editing, wanted: Which, which: Which, settings: PolicySetti
                 continue
             place = editing.place(editing.association(row.cluster_id, row.account))
         editing.report.places.append(place)
+    if settings.qos is not None or settings.default_qos:
+        _require_default_qos(editing, changed)
+
+
+def _require_default_qos(editing: Editing, changed: list[int]) -> None:
+    """InvalidRequest where one of these associations may not use what is its default QOS."""
+    without = []
+    for identity in changed:
+        (row,) = editing.associations(policy.associations.c.id == identity)
+        allowed = editing.allowed_qos(row) if row.default_qos else None
+        if allowed is not None and row.default_qos not in allowed:
+            place = editing.place(row)
+            user = f" U = {place.user:<9.9}" if place.user else ""
+            without.append(f"  DefQOS = {row.default_qos:<10.10} C = {place.cluster:<10.10} A = {place.account:<20.20}{user}"
+                + (f" P = {place.partition:<10.10}" if place.partition else ""))
+    if without:
+        raise InvalidRequest("ESLURM_INVALID_QOS", "\n".join((
+            " These associations don't have access to their default qos.",
+            " Please give them access before they the default can be set to this.", *without)))
 
 
 def _move(editing: Editing, row: Any, parent: str) -> bool:

@@ -29,7 +29,7 @@ def remove_accounts(editing: Editing, which: Which) -> None:
     clusters = [editing.clusters[name] for name in editing.cluster_of(which.clusters)]
     for row in found:
         if row.name == ROOT:
-            raise InvalidRequest(message="The root account can not be removed")
+            raise InvalidRequest(message=" You are not allowed to remove the root account.\n Use remove cluster instead.")
         gone: list[Any] = []
         for top in editing.associations(columns.account == row.name, columns.user_name == "", columns.cluster_id.in_(clusters)):
             gone += editing.associations(columns.cluster_id == top.cluster_id, columns.lineage.startswith(top.lineage, autoescape=True))
