@@ -96,3 +96,14 @@ def test_no_module_imports_itself_round_a_corner() -> None:
         TopologicalSorter({module.name: named_by(module) for module in modules()}).prepare()
     except CycleError as error:
         pytest.fail(" → ".join(error.args[1]))
+
+
+def test_an_import_in_a_function_of_the_sdk_has_its_reason_beside_it() -> None:
+    bare = [
+        f"{module.where}:{found.line}: say why {found.target} is not imported at the top"
+        for module in modules()
+        if module.room in ("sdk", "mcp")
+        for found in imports(module)
+        if _ours(found) and not found.at_load and "#" not in module.text.splitlines()[found.line - 1]
+    ]
+    assert not bare, "\n".join(bare)

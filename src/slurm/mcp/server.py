@@ -113,7 +113,7 @@ def run_server(transport: str = "stdio", host: str = "127.0.0.1", port: int = 80
         return
     if transport != "http":
         raise ValueError(f"transport={transport!r}: it is stdio or http")
-    from slurm.mcp import web
+    from slurm.mcp import web  # it needs uvicorn
 
     web.serve(made, host, port, token, tell)
 

@@ -107,6 +107,11 @@ class ArrayJob(Promise, Generic[T]):
 
         return Path(self.files.folder) if self._jobs else None
 
+    @property
+    def _array_job_id(self) -> str | None:
+        """The published SDK's name of it, which its programs print: `12_[0-9%2]`."""
+        return f"{self.id}_[0-{len(self) - 1}{f'%{self.max_concurrent}' if self.max_concurrent else ''}]" if self._jobs else None
+
     def get_results_dir(self) -> Any:
         """Where the published SDK would look; results lie beside it, in `array_dir`. RuntimeError without elements."""
         if self.array_dir is None:
@@ -152,7 +157,7 @@ class ArrayJob(Promise, Generic[T]):
 
     def logs(self, *, follow: bool = True, stderr: bool = False, lines: int | None = None) -> Iterator[str]:
         """The lines that all elements write, as `Job.logs`, each behind the id of its element, in the order in which they are written."""
-        from slurm.sdk.following import logs
+        from slurm.sdk.following import logs  # only who asks for it needs it
 
         return logs.lines(self.cluster, [job.written(stderr=stderr, prefix=f"{job.id}: ") for job in self._jobs], follow=follow, last=lines)
 
@@ -210,7 +215,7 @@ class ArrayJob(Promise, Generic[T]):
 
     def _wait(self, timeout: float | None, progress: bool) -> bool:
         if progress:
-            from slurm.sdk.following.display import show
+            from slurm.sdk.following.display import show  # only who wants bars needs it
 
             return show(self, timeout)
         return self.cluster.tracker.wait([job.id for job in self._jobs], timeout)

@@ -121,7 +121,7 @@ class Cluster:
 
         `overrides` are arguments of Cluster that win; `backend` may stand for backend_type, and `backend_config` holds more of them.
         """
-        from slurm.sdk import slurmfile
+        from slurm.sdk import slurmfile  # only submitting needs it
 
         path, name = slurmfile.where(slurmfile_path_or_env, env, os.environ)
         tables = slurmfile.environment(path, name)
@@ -138,7 +138,7 @@ class Cluster:
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **extra: Any) -> Self:
         """The cluster that a TOML file describes: the arguments of this class by name, `backend` for backend_type."""
-        from slurm.sdk import slurmfile
+        from slurm.sdk import slurmfile  # only submitting needs it
 
         return cls(**{**slurmfile.flat(path), **extra})
 
@@ -211,8 +211,8 @@ class Cluster:
 
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
         """Submit one call of a task."""
-        from slurm.sdk.calls import submission
-        from slurm.sdk.published import metadata
+        from slurm.sdk.calls import submission  # only submitting needs it
+        from slurm.sdk.published import metadata  # only submitting needs it
 
         job = submission.submit_call(self, self.job_base_dir, task, args, kwargs)
         metadata.submitted(self, job, task.name, task.workflow)
@@ -220,8 +220,8 @@ class Cluster:
 
     def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
         """Submit an array, a call an item."""
-        from slurm.sdk.calls import submission
-        from slurm.sdk.published import metadata
+        from slurm.sdk.calls import submission  # only submitting needs it
+        from slurm.sdk.published import metadata  # only submitting needs it
 
         array = submission.submit_map(self, self.job_base_dir, task, items, limit)
         metadata.submitted(self, array, task.name, task.workflow)
@@ -264,7 +264,7 @@ class Cluster:
 
     def diagnose(self) -> dict[str, Any]:
         """What can be said of this cluster, and what stands in the way; never raises: errors are listed under `errors`."""
-        from slurm.sdk.published.questions import diagnose
+        from slurm.sdk.published.questions import diagnose  # a name of the published SDK, which few call
 
         return diagnose(self)
 
@@ -275,7 +275,7 @@ class Cluster:
     def audience(self) -> Any:
         """Who tells the callbacks of this cluster (`callbacks.client.Client`); None when it has none."""
         if self.callbacks and self._audience is None:
-            from slurm.sdk.callbacks.client import Client
+            from slurm.sdk.callbacks.client import Client  # most clusters have no callbacks
 
             self._audience = Client(self)
         return self._audience if self.callbacks else None
@@ -310,7 +310,7 @@ class Cluster:
         jobs without a result, `cache` removes cached results too, `dry_run` only says what would be removed. BackendError when the cluster
         cannot say what is live.
         """
-        from slurm.sdk.tidying import cleanup
+        from slurm.sdk.tidying import cleanup  # only who cleans up needs it
 
         return cleanup.cleanup(self, older_than=older_than, keep_failed=keep_failed, dry_run=dry_run, cache=cache)
 
@@ -336,18 +336,18 @@ def create_backend(backend_type: str, *, start: bool = True, **login: Any) -> Ba
         return _ssh(login)
     environ = {**os.environ, **login["env"]} if login.get("env") else None
     if backend_type == "subprocess":
-        from slurm.sdk.backends.subprocess import SubprocessBackend
+        from slurm.sdk.backends.subprocess import SubprocessBackend  # one kind is made, the others are not loaded
 
         return SubprocessBackend()
     if backend_type == "inline":
-        from slurm.sdk.backends.inline import InlineBackend
+        from slurm.sdk.backends.inline import InlineBackend  # one kind is made, the others are not loaded
 
         return InlineBackend()
-    from slurm.sdk.backends.commands import CommandsBackend
+    from slurm.sdk.backends.commands import CommandsBackend  # one kind is made, the others are not loaded
 
     if backend_type == "commands":
         return CommandsBackend(environ)
-    from slurm.sdk.backends.local import LocalBackend
+    from slurm.sdk.backends.local import LocalBackend  # one kind is made, the others are not loaded
 
     local = LocalBackend(environ)
     try:
@@ -372,7 +372,7 @@ def _ours(backend: Any) -> Backend:
 def _real_slurm() -> bool:
     import shutil
 
-    from slurm.net.discovery import find_site
+    from slurm.net.discovery import find_site  # only where a cluster of this machine is looked for
 
     try:
         return not find_site(os.environ).embedded and shutil.which("sbatch") is not None
@@ -382,7 +382,7 @@ def _real_slurm() -> bool:
 
 def _ssh(login: Mapping[str, Any]) -> Backend:
     try:
-        from slurm.sdk.backends.ssh import SshBackend
+        from slurm.sdk.backends.ssh import SshBackend  # it needs asyncssh
     except ImportError as error:
         raise BackendError(f'backend_type="ssh" needs asyncssh, which is not installed ({error}): pip install asyncssh') from error
     return SshBackend(**login)
@@ -397,7 +397,7 @@ def _truth(text: str) -> bool:
 def _callbacks(given: Sequence[object] | None) -> list[Any]:
     if not given:
         return []
-    from slurm.sdk.callbacks.base import BaseCallback
+    from slurm.sdk.callbacks.base import BaseCallback  # most clusters have no callbacks
 
     if isinstance(given, BaseCallback):
         raise TypeError(f"callbacks=[{type(given).__name__}(…)]: give a list of them")

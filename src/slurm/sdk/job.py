@@ -62,7 +62,7 @@ class Job(Promise, Generic[T]):
         self.sbatch_options = dict(options or {})
         self.remember(None, (), {})
         if published or cluster is None:
-            from slurm.sdk.published.construction import taken
+            from slurm.sdk.published.construction import taken  # a form of the published SDK, which few use
 
             cluster, files = taken(self, cluster, files, published)
         self.cluster = cluster
@@ -77,7 +77,7 @@ class Job(Promise, Generic[T]):
     def __getattr__(self, name: str) -> Any:
         if name not in ("files", "name", "stdout_path", "stderr_path"):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
-        from slurm.sdk.published.questions import located
+        from slurm.sdk.published.questions import located  # a name of the published SDK, which few call
 
         vars(self).update(located(self.cluster, self.id))
         return vars(self)[name]
@@ -199,14 +199,14 @@ class Job(Promise, Generic[T]):
 
         `lines` is how many of those that are there are given, all unless said. Needs no thread and nothing of the cluster but its news.
         """
-        from slurm.sdk.following import logs
+        from slurm.sdk.following import logs  # only who asks for it needs it
 
         return logs.lines(self.cluster, [self.written(stderr=stderr)], follow=follow, last=lines)
 
     def stream(self, output: TextIO | None = None, *, stderr: bool = False, follow: bool = True, lines: int | None = None) -> None:
         """Write what `logs` gives to a text file, standard output unless said, as it comes: half a line too, as progress bars print
         them."""
-        from slurm.sdk.following import logs
+        from slurm.sdk.following import logs  # only who asks for it needs it
 
         logs.stream(self.cluster, [self.written(stderr=stderr)], output, follow=follow, last=lines)
 
@@ -220,8 +220,8 @@ class Job(Promise, Generic[T]):
 
     def explain(self) -> str:
         """Why it waits, what would start it and when, in plain words; a real Slurm tells less of that than ours."""
-        from slurm.render.explanation import lines
-        from slurm.sdk.following.explaining import explanation
+        from slurm.render.explanation import lines  # only who asks for it needs it
+        from slurm.sdk.following.explaining import explanation  # it needs msgspec
 
         return "\n".join(lines(explanation(self.cluster.backend, self.id)))
 
@@ -267,13 +267,13 @@ class Job(Promise, Generic[T]):
 
         Each time asked anew.
         """
-        from slurm.sdk.published.questions import status
+        from slurm.sdk.published.questions import status  # a name of the published SDK, which few call
 
         return status(self)
 
     def snapshot(self, tail_lines: int = 80) -> JobSnapshot:
         """How it stands now, with the last lines that it has written."""
-        from slurm.sdk.published.questions import snapshot
+        from slurm.sdk.published.questions import snapshot  # a name of the published SDK, which few call
 
         return snapshot(self, tail_lines)
 
@@ -316,14 +316,14 @@ class Job(Promise, Generic[T]):
     @property
     def started_at(self) -> float | None:
         """When it began to run, in seconds since the epoch; None while it waits, and where nobody knows any more. The cluster is asked."""
-        from slurm.sdk.published.questions import moment
+        from slurm.sdk.published.questions import moment  # a name of the published SDK, which few call
 
         return moment(self, "StartTime")
 
     @property
     def finished_at(self) -> float | None:
         """When it ended, as `started_at`."""
-        from slurm.sdk.published.questions import moment
+        from slurm.sdk.published.questions import moment  # a name of the published SDK, which few call
 
         return moment(self, "EndTime")
 
@@ -348,7 +348,7 @@ class Job(Promise, Generic[T]):
 
     def _wait(self, timeout: float | None, progress: bool) -> bool:
         if progress:
-            from slurm.sdk.following.display import show
+            from slurm.sdk.following.display import show  # only who wants bars needs it
 
             return show(self, timeout)
         return self.cluster.tracker.wait([self.id], timeout)
@@ -363,7 +363,7 @@ class Job(Promise, Generic[T]):
 
     def _waits(self) -> str:
         """Why it waits, in words; the cluster is asked."""
-        from slurm.sdk.following.reasons import sentence
+        from slurm.sdk.following.reasons import sentence  # only for a wait that was too long
 
         return sentence(self.cluster.backend.states([self.id])[self.id])
 

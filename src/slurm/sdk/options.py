@@ -110,12 +110,12 @@ def _needs_quotes(text: str) -> bool:
 def _as_controller(key: str, text: str) -> None:
     """Read what sbatch leaves to the controller to read; NotationError where no cluster would take it."""
     if key == "dependency":
-        from slurm.notation import dependency
+        from slurm.notation import dependency  # few options are read by it
 
         if not any(kind in text for kind in dependency.REFUSED):
             dependency.parse(text)
     elif key == "constraint":
-        from slurm.notation import features
+        from slurm.notation import features  # few options are read by it
 
         features.parse(text)
 

@@ -115,7 +115,7 @@ def arguments(table: Mapping[str, Any], where: str, submitting: bool = True) -> 
     if table.get("packaging") and submitting:
         found.setdefault("default_packaging", dict(table["packaging"]))
     if table.get("callbacks") and submitting:
-        from slurm.sdk.callbacks.named import made
+        from slurm.sdk.callbacks.named import made  # most Slurmfiles name no callbacks
 
         found["callbacks"] = made(table["callbacks"], where)
     return {**table.get("submit", {}), **found}

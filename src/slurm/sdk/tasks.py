@@ -198,7 +198,7 @@ class Submittable(Submits[P, T]):
 
 
 def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]) -> SlurmTask[Any, Any]:
-    from slurm.sdk.inside import loading
+    from slurm.sdk.inside import loading  # only a task that travelled by value needs it
 
     made = object.__new__(kind)
     made.__dict__.update(state)

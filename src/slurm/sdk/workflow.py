@@ -80,7 +80,7 @@ class WorkflowContext:
         if isinstance(found, Job):
             found.remember(task, args, kwargs)
             return found
-        from slurm.sdk.calls import submission
+        from slurm.sdk.calls import submission  # only submitting needs it
 
         job = submission.submit_call(self.cluster, str(self.tasks_dir), task, args, kwargs, lambda files: records.begin(record, files))
         records.remember(record, job)
@@ -91,7 +91,7 @@ class WorkflowContext:
         """Submit an array, unless this very one was submitted before."""
         record = self._record(task)
         found = records.found(record, self.cluster, task, len(items))
-        from slurm.sdk.calls import batches, submission
+        from slurm.sdk.calls import batches, submission  # only submitting needs it
 
         if isinstance(found, ArrayJob):
             found.remember(task, items, [batches.arguments(item) for item in items])

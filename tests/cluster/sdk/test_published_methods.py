@@ -141,7 +141,7 @@ def test_jobs_and_arrays_say_what_was_called_with_what(tmp_path: Path) -> None:
     assert (array.task, array.items, array.max_concurrent) == (twice, [1, (job_of,), {"number": 3}], 2)
     assert [(one.task_func, one.args, one.kwargs) for one in array] == [(twice, (1,), {}), (twice, (job_of,), {}), (twice, (), {"number": 3})]
     assert array.dependencies == [job_of]
-    assert (none.task, none.items, none.dependencies, none._submitted) == (twice, [], [], False)
+    assert (none.task, none.items, none.dependencies, none.id) == (twice, [], [], "")
     other: Job[int] = cluster.get_job("12")
     assert (other.task_func, other.args, other.kwargs) == (None, (), {})
 

@@ -185,7 +185,7 @@ def test_what_calls_and_clusters_of_ours_have_has_the_published_names(tmp_path: 
                       "environment_config packaging_defaults submit_defaults"),
             (job, "id cluster task_func args kwargs target_job_dir pre_submission_id sbatch_options stdout_path stderr_path created_at started_at finished_at "
                   "backend"),
-            (array, "task items cluster max_concurrent dependencies array_dir"),
+            (array, "task items cluster max_concurrent dependencies array_dir _array_job_id"),
             (slurm.task(len), "func sbatch_options packaging __name__ __doc__ __wrapped__")):
         assert [name for name in names.split() if not hasattr(thing, name)] == []
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.callbacks import contexts
-from slurm.sdk.callbacks.base import BaseCallback
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.callbacks.logger import INFO, PLAIN, LoggerCallback
 from slurm.sdk.following.bars import draws
@@ -62,7 +61,7 @@ class _Row:
         return ", ".join(state if self.size == 1 else f"{count} {state}" for count, state in some) or "SUBMITTED"
 
 
-class RichLoggerCallback(BaseCallback):
+class RichLoggerCallback(LoggerCallback):
     """Shows the phases of jobs on `console` (standard error). While jobs it shows are alive, ctrl-C leaves them alone and ends the program
     with status 0, and ctrl-\\ cancels them; not in notebooks, where ctrl-C keeps its meaning. With `verbose` what packaging says is shown
     too.
@@ -70,14 +69,10 @@ class RichLoggerCallback(BaseCallback):
     In the jobs it logs as LoggerCallback, with `log_level` and `configure_logging`.
     """
 
-    poll_interval_secs = 2.0
-
     def __init__(self, *, console: Any = None, poll_interval: float | None = None, verbose: bool = False, log_level: int = INFO,
                  configure_logging: bool = True) -> None:
-        if poll_interval is not None:
-            self.poll_interval_secs = poll_interval
+        super().__init__(poll_interval=poll_interval, log_level=log_level, configure_logging=configure_logging)
         self.verbose = verbose
-        self._in_job = LoggerCallback(log_level=log_level, configure_logging=configure_logging)
         self._travelled = False
         self._begin(console)
 
@@ -91,7 +86,7 @@ class RichLoggerCallback(BaseCallback):
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("_console", "_progress", "_rows", "_new", "_lock", "_before")
-        return {**{name: value for name, value in self.__dict__.items() if name not in own}, "_travelled": True}
+        return {**{name: value for name, value in super().__getstate__().items() if name not in own}, "_travelled": True}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -141,26 +136,6 @@ class RichLoggerCallback(BaseCallback):
             self._state(ctx.job, ctx.job_state or "COMPLETED")
             if threading.current_thread() is threading.main_thread():
                 self.waited()
-
-    def on_begin_run_job_ctx(self, ctx: contexts.RunBeginContext) -> None:
-        """In the job: a line in its log."""
-        self._in_job.on_begin_run_job_ctx(ctx)
-
-    def on_end_run_job_ctx(self, ctx: contexts.RunEndContext) -> None:
-        """In the job: a line in its log."""
-        self._in_job.on_end_run_job_ctx(ctx)
-
-    def on_workflow_begin_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
-        """In the workflow's job: a line in its log."""
-        self._in_job.on_workflow_begin_ctx(ctx)
-
-    def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
-        """In the workflow's job: a line in its log."""
-        self._in_job.on_workflow_end_ctx(ctx)
-
-    def on_workflow_task_submitted_ctx(self, ctx: contexts.WorkflowTaskSubmitContext) -> None:
-        """In the workflow's job: a line in its log."""
-        self._in_job.on_workflow_task_submitted_ctx(ctx)
 
     def waited(self) -> None:
         """Give the signals back once nothing is shown any more; only the main thread may."""

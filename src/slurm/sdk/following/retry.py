@@ -79,7 +79,7 @@ def tried(policy: Retry, environ: Mapping[str, str], call: Callable[[], Any], ag
         try:
             return call()
         except policy.errors as error:
-            from slurm.sdk.calls.raised import story
+            from slurm.sdk.calls.raised import story  # only when something was raised
 
             pause = policy.pause(number)
             print(f"{story(error)}slurm.runner: trying again{f' in {pause:g} s' if pause else ''} ({number} of {left})", file=sys.stderr,

@@ -74,7 +74,7 @@ def by_hand(word: str) -> Any:
     try:
         found = function((module, name))
     except AttributeError as error:
-        from slurm.notation.nearest import nearest
+        from slurm.notation.nearest import nearest  # only for what is wrong
 
         meant = nearest(name, [one for one, value in vars(loaded).items() if callable(value)])
         raise LookupError(f"{module} has no function {name}" + (f"; did you mean {meant}?" if meant else "")) from error

@@ -92,7 +92,7 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
 def _called(envelope: Envelope, files: JobFiles, index: int | None, environ: Mapping[str, str], told: Any) -> Any:
     """What the task returns, tried as often as it wishes. Ranks of a job are not tried again one by one: the others would wait for them."""
     if _rank(environ).of > 1:
-        from slurm.sdk.inside.runtime import export_ranks
+        from slurm.sdk.inside.runtime import export_ranks  # few tasks ask for it
 
         export_ranks(os.environ)
     if environ is os.environ:
@@ -116,7 +116,7 @@ def _called(envelope: Envelope, files: JobFiles, index: int | None, environ: Map
 
     if retry is None or environ.get("SLURM_NTASKS", "1") != "1":
         return call()
-    from slurm.sdk.following.retry import tried
+    from slurm.sdk.following.retry import tried  # few tasks are tried again
 
     def again() -> Any:
         nonlocal function, args, kwargs
@@ -195,7 +195,7 @@ def _failed(files: JobFiles, environ: Mapping[str, str], rank: Rank, error: Base
 
     Of several tasks the first that fails is told: the others often fail because it did.
     """
-    from slurm.sdk.calls.raised import note_where, story, write_error
+    from slurm.sdk.calls.raised import note_where, story, write_error  # only when something was raised
 
     note_where(error, environ)
     if rank.of > 1:
@@ -240,8 +240,8 @@ def _options(argv: Sequence[str]) -> dict[str, str] | str:
 def _by_hand(task: str, text: str, environ: Mapping[str, str]) -> int:
     import json
 
-    from slurm.sdk.inside import injection
-    from slurm.sdk.inside.runtime import build_job_context
+    from slurm.sdk.inside import injection  # few tasks ask for it
+    from slurm.sdk.inside.runtime import build_job_context  # few tasks ask for it
 
     try:
         given = json.loads(text)

@@ -14,11 +14,11 @@ def get_packaging_strategy(config: Config | None) -> PackagingStrategy:
     """The way of packaging that this table names; `none` where it names none."""
     kind = (config or {}).get("type")
     if kind == "wheel":
-        from slurm.sdk.packaging.wheel import WheelPackagingStrategy
+        from slurm.sdk.packaging.wheel import WheelPackagingStrategy  # building is for who asks for it
 
         return WheelPackagingStrategy(config or {})
     if kind == "container":
-        from slurm.sdk.packaging.container import ContainerPackagingStrategy
+        from slurm.sdk.packaging.container import ContainerPackagingStrategy  # building is for who asks for it
 
         return ContainerPackagingStrategy(config or {})
     if kind == "inherit":

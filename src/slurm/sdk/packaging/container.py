@@ -124,7 +124,7 @@ def _cluster(cluster: Place) -> list[str]:
     """Where an embedded cluster of this machine is spoken to: a workflow in a container has to see it."""
     if cluster.backend.name != "local":
         return []
-    from slurm.net.discovery import find_site
+    from slurm.net.discovery import find_site  # only where a cluster of this machine is looked for
 
     site = find_site(os.environ)
     return [os.path.dirname(site.conf)] if site.embedded else []

@@ -141,7 +141,7 @@ def _where(environ: Mapping[str, str]) -> str:
 def _failed(error: PackagingError, given: Mapping[str, str], environ: Mapping[str, str]) -> int:
     print(f"slurm: {error}", file=sys.stderr, flush=True)
     if "--folder" in given:
-        from slurm.sdk.calls.raised import write_error
+        from slurm.sdk.calls.raised import write_error  # only when something was raised
 
         index = int(given["--base"]) + int(environ["SLURM_ARRAY_TASK_ID"]) if "--base" in given else None
         try:

@@ -143,7 +143,7 @@ _INSIDE = ("parent", "before", "prebuilt")
 def _read(kind: str, key: str, value: object, where: str) -> object:
     known = KEYS[kind]
     if key not in known:
-        from slurm.notation.nearest import nearest
+        from slurm.notation.nearest import nearest  # only for what is wrong
 
         kinds = [other for other, keys in KEYS.items() if key in keys and other != "auto"]
         meant = nearest(key, list(known))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -16,6 +17,7 @@ from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import said
 from slurm.sdk.errors import BackendCommandError, BackendError, SubmissionError
+from slurm.sdk.following.inspection import JobRecord, job_record
 from slurm.sdk.following.status import UNKNOWN, Status, normal
 from slurm.sdk.published.methods import PublishedMethods
 
@@ -85,7 +87,7 @@ def create_backend(backend_type: str, **keywords: Any) -> Any:
     if backend_type == "local":
         return LocalBackend(**given)
     if backend_type == "ssh":
-        from slurm.sdk.published.ssh import SSHCommandBackend
+        from slurm.sdk.published.ssh import SSHCommandBackend  # it needs asyncssh
 
         return SSHCommandBackend(**given)
     raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(KINDS)}")
@@ -139,6 +141,10 @@ class Adapted(SharedDisk):
         """It runs no command of Slurm's."""
         raise BackendError(f"{words[0]} cannot be asked through {type(self.theirs).__name__}")
 
+    def described(self, job_id: str) -> JobRecord:
+        """What theirs say of a job."""
+        return job_record({"JobId": job_id, **{key: str(value) for key, value in self.theirs.get_job_status(job_id).items()}})
+
     def get_job_status(self, job_id: str) -> dict[str, Any]:
         """As theirs."""
         return dict(self.theirs.get_job_status(job_id))
@@ -155,8 +161,6 @@ class Adapted(SharedDisk):
         """A file, fetched when they are remote."""
         if not self.is_remote():
             return super().read(path)
-        import tempfile
-
         with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
             self.theirs.download_file(path, f"{folder}/file")
             with open(f"{folder}/file", "rb") as file:
@@ -166,8 +170,6 @@ class Adapted(SharedDisk):
         """A file, sent when they are remote."""
         if not self.is_remote():
             return super().write(path, data, mode)
-        import tempfile
-
         with tempfile.NamedTemporaryFile(prefix="slurm-") as file:
             file.write(data)
             file.flush()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 from slurm.notation import array
 from slurm.sdk.backends.backend import DEFAULT_BASE, Backend, Distant
-from slurm.sdk.errors import BackendCommandError
+from slurm.sdk.errors import BackendCommandError, BackendError
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import JobRecord
 
 SECONDS = 30.0
+_OF_ACCOUNTS = (
+    "JobID", "User", "Account", "State", "ExitCode", "AllocTRES", "AllocNodes", "Start", "End", "Elapsed", "Partition", "JobName")
 
 
 class PublishedMethods:
@@ -43,36 +48,44 @@ class PublishedMethods:
             *((list(elements.tasks), elements.limit) if elements else ()))
         return f"{job}_[{array_spec}]" if array_spec else job
 
-    def get_job_status(self: Any, job_id: str) -> dict[str, str]:
-        """What `scontrol show job` says, by its keys; BackendCommandError when the cluster does not know the job."""
-        from slurm.sdk.published.questions import job_status
+    def described(self: Any, job_id: str) -> JobRecord:
+        """What the cluster knows of a job; BackendCommandError when that is nothing."""
+        records: list[JobRecord] = inspection.job(self.ask, job_id)
+        if not records:
+            raise inspection.UnknownJob(f"the cluster knows no job {job_id}")
+        return next((record for record in records if record.id == job_id), records[0])
 
-        return job_status(self, job_id)
+    def get_job_status(self, job_id: str) -> dict[str, str]:
+        """What `scontrol show job` says, by its keys; BackendCommandError when the cluster does not know the job."""
+        return dict(self.described(job_id).fields)
 
     def get_job_accounting(self: Any, job_id: str) -> dict[str, str]:
-        """What accounting kept of a job: JobID, JobState, ExitCode, StartTime, EndTime, Elapsed."""
-        from slurm.sdk.published.questions import accounting
-
-        return accounting(self, job_id)
+        """What accounting kept of a job: JobID, JobState, ExitCode, StartTime, EndTime, Elapsed; BackendError when it kept nothing."""
+        rows = inspection.history(self.ask, [job_id])
+        if not rows:
+            raise BackendError(f"no accounting record of job {job_id}")
+        one = rows[0]
+        return {"JobID": one.id, "JobState": one.state, "ExitCode": one.exit_code, "StartTime": one.start, "EndTime": one.end, "Elapsed": one.used}
 
     def get_account_jobs(self: Any, account: str, start_time: str, end_time: str = "now") -> list[dict[str, str]]:
         """What accounting kept of an account's jobs between two times, as sacct writes times: a dictionary a job; BackendError without
         accounting."""
-        from slurm.sdk.published.questions import account_jobs
-
-        return account_jobs(self, account, start_time, end_time)
+        said: str = self.ask(["sacct", "-n", "-P", "-X", "-A", account, "-S", start_time, "-E", end_time, "-o", ",".join(_OF_ACCOUNTS)])
+        rows = (line.split("|", len(_OF_ACCOUNTS) - 1) for line in said.splitlines())
+        found = (dict(zip(_OF_ACCOUNTS, row, strict=True)) for row in rows if len(row) == len(_OF_ACCOUNTS))
+        return [{**row, "AllocGRES": row["AllocTRES"]} for row in found]
 
     def get_queue(self: Any) -> list[dict[str, str]]:
-        """The queue, a dictionary a line."""
-        from slurm.sdk.published.questions import queue
-
-        return queue(self)
+        """The queue, every job of every user; a raw id for each element of an array that has started."""
+        return [{"JOBID": row.raw_id, "NAME": row.name, "STATE": row.state, "USER": row.user, "START_TIME": row.start or "N/A",
+                 "TIME": row.used, "TIME_LIMIT": row.limit, "PARTITION": row.partition, "ACCOUNT": row.account or "(null)",
+                 "NODES": str(row.nodes), "REASON": row.reason or "None"} for row in inspection.queue(self.ask)]
 
     def get_cluster_info(self: Any) -> dict[str, list[dict[str, str]]]:
         """The partitions, a row for each state that nodes of it are in."""
-        from slurm.sdk.published.questions import cluster_info
-
-        return cluster_info(self)
+        return {"partitions": [
+            {"PARTITION": row.name, "AVAIL": row.available, "TIMELIMIT": row.limit or "infinite", "NODES": str(count), "STATE": state}
+            for row in inspection.partitions(self.ask) for state, count in row.states.items()]}
 
     def cancel_job(self: Any, job_id: str) -> bool:
         """End a job; BackendError when it may not be ended."""
@@ -115,8 +128,6 @@ class PublishedMethods:
     def tail_file(self: Any, path: str, *, follow: bool = True, lines: int = 10, on_line: Callable[[str], None], stop_event: Any = None,
                   poll_interval: float = 1.0) -> None:
         """Call `on_line` for the last lines of a file and then, until `stop_event` is set, for those that are added."""
-        import time
-
         text = self.read_file(path)
         for line in text.splitlines()[-lines:] if lines else ():
             on_line(line)

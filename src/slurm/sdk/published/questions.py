@@ -8,60 +8,19 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendCommandError, BackendError, SdkError
-from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import JobRecord
 from slurm.sdk.following.status import UNKNOWN, JobSnapshot
 from slurm.sdk.following.tracker import Home
 
 _SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?(?:\.again\d+)?$")
 _OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")
-_OF_ACCOUNTS = ("JobID", "User", "Account", "State", "ExitCode", "AllocTRES", "AllocNodes", "Start", "End", "Elapsed", "Partition",
-    "JobName")
 _BASE = re.compile(r" --base (\d+)")
-
-
-def queue(backend: Backend) -> list[dict[str, str]]:
-    """The queue, every job of every user; a raw id for each element of an array that has started."""
-    return [{"JOBID": row.raw_id, "NAME": row.name, "STATE": row.state, "USER": row.user, "START_TIME": row.start or "N/A",
-        "TIME": row.used,
-             "TIME_LIMIT": row.limit, "PARTITION": row.partition, "ACCOUNT": row.account or "(null)", "NODES": str(row.nodes),
-             "REASON": row.reason or "None"} for row in inspection.queue(backend.ask)]
-
-
-def cluster_info(backend: Backend) -> dict[str, list[dict[str, str]]]:
-    """The partitions, a row for each state that nodes of it are in."""
-    return {"partitions": [
-        {"PARTITION": row.name, "AVAIL": row.available, "TIMELIMIT": row.limit or "infinite", "NODES": str(count), "STATE": state}
-        for row in inspection.partitions(backend.ask) for state, count in row.states.items()]}
-
-
-def job_status(backend: Backend, job: str) -> dict[str, str]:
-    """What `scontrol show job` says, by its keys; BackendCommandError when the cluster has forgotten the job."""
-    return dict(_record(backend, job).fields)
-
-
-def accounting(backend: Backend, job: str) -> dict[str, str]:
-    """What accounting kept of a job; BackendError when it kept nothing."""
-    rows = inspection.history(backend.ask, [job])
-    if not rows:
-        raise BackendError(f"no accounting record of job {job}")
-    return {"JobID": rows[0].id, "JobState": rows[0].state, "ExitCode": rows[0].exit_code, "StartTime": rows[0].start,
-        "EndTime": rows[0].end,
-            "Elapsed": rows[0].used}
-
-
-def account_jobs(backend: Backend, account: str, start: str, end: str) -> list[dict[str, str]]:
-    """What accounting kept of the jobs of an account in that time; BackendError when it cannot be asked."""
-    said = backend.ask(["sacct", "-n", "-P", "-X", "-A", account, "-S", start, "-E", end, "-o", ",".join(_OF_ACCOUNTS)])
-    rows = (line.split("|", len(_OF_ACCOUNTS) - 1) for line in said.splitlines())
-    found = (dict(zip(_OF_ACCOUNTS, row, strict=True)) for row in rows if len(row) == len(_OF_ACCOUNTS))
-    return [{**row, "AllocGRES": row["AllocTRES"]} for row in found]
 
 
 def status(job: Any) -> dict[str, str]:
@@ -119,8 +78,9 @@ def located(cluster: Home, job: str) -> dict[str, Any]:
     RuntimeError when it has forgotten the job, when the job is none of a task, a whole array, or not this user's; BackendError when it
     cannot be asked.
     """
+    backend: Any = cluster.backend
     try:
-        record = _record(cluster.backend, job)
+        record: JobRecord = backend.described(job)
     except BackendCommandError as error:
         raise RuntimeError(f"where job {job} lies is not known: {error}") from error
     own = cluster.backend.around().user
@@ -167,15 +127,6 @@ def diagnose(cluster: Any) -> dict[str, Any]:
         "cluster_info": tried("cluster_info", methods.get_cluster_info, {}),
         "queue": rows, "queue_summary": {"total_jobs": len(rows), "by_state": dict(Counter(row["STATE"] for row in rows))},
         "slurm_commands": {"sbatch": "available" if said else "not found"}, "errors": errors}
-
-
-def _record(backend: Any, job: str) -> inspection.JobRecord:
-    if hasattr(backend, "theirs"):  # it answers no commands, only by its methods
-        return inspection.job_record({"JobId": job, **{key: str(value) for key, value in backend.get_job_status(job).items()}})
-    records: Sequence[inspection.JobRecord] = inspection.job(backend.ask, job)
-    if not records:
-        raise inspection.UnknownJob(f"the cluster knows no job {job}")
-    return next((record for record in records if record.id == job), records[0])
 
 
 def _base(backend: Backend, script: str) -> int:
