@@ -40,12 +40,13 @@ def main(shell: Shell | None = None) -> int:
 
 
 def _salloc(shell: Shell) -> int:
+    stack = plugstack.load(shell)
     components = resolve_all("salloc", shell.argv, shell.environ, now=shell.now())
     if informed(shell, components[0]):
         return 0
     notes(shell, components[0])
-    plugstack.check(shell, quiet=bool(components[0].number("quiet")))
-    call = Call(shell, components)
+    stack.check(shell, quiet=bool(components[0].number("quiet")))
+    call = Call(shell, components, stack)
     with Signals(_NOTED, (signal.SIGTTOU, signal.SIGTTIN)) as signals:
         call.watch(signals)
         return call.go()
@@ -54,7 +55,7 @@ def _salloc(shell: Shell) -> int:
 class Call:
     """One salloc from its options to its exit status."""
 
-    def __init__(self, shell: Shell, components: Sequence[Resolved]) -> None:
+    def __init__(self, shell: Shell, components: Sequence[Resolved], stack: plugstack.Stack) -> None:
         self._shell = shell
         self._components = components
         resolved = self._resolved = components[0]
@@ -64,7 +65,7 @@ class Call:
         self._stopped_by = 0
         self._program: Program | None = None
         self._kill_signal = _kill_signal(resolved)
-        self._container = container_options.inherited(resolved, present_folder())
+        self._added = {**container_options.inherited(resolved, present_folder()), **stack.variables(resolved)}
 
     def watch(self, signals: Signals) -> None:
         """Hear signals in the loop."""
@@ -120,7 +121,7 @@ class Call:
 
     def _run_program(self, allocation: Allocation, granted: dict[str, Any]) -> int:
         argv = self._resolved.rest or self._shell_words(granted)
-        program = self._program = Program(argv, {**self._shell.environ, **granted.get("environment", {}), **self._container})
+        program = self._program = Program(argv, {**self._shell.environ, **granted.get("environment", {}), **self._added})
         allocation.on_change = lambda: self._on_job_news(allocation, program)
         try:
             program.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from slurm.commands import cli_filter, plugstack
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
@@ -33,6 +34,7 @@ def main(shell: Shell | None = None) -> int:
 
 
 def _sbatch(shell: Shell) -> int:
+    stack = plugstack.load(shell)
     lines = split_all("sbatch", shell.argv)
     given, rest = [one for line, _ in lines for one in line], lines[-1][1]
     if any(one.option.name in ("help", "usage", "version") for one in given):
@@ -44,7 +46,7 @@ def _sbatch(shell: Shell) -> int:
     components = resolve_all("sbatch", shell.argv, shell.environ, script=text, script_name=script.shown, now=shell.now())
     resolved = components[0]
     notes(shell, resolved)
-    plugstack.check(shell, quiet=bool(resolved.number("quiet")))
+    stack.check(shell, quiet=bool(resolved.number("quiet")))
     requests = [_request(shell, one, script) for one in components]
     names, cluster = resolved.text("clusters"), ""
     if names:
@@ -53,7 +55,7 @@ def _sbatch(shell: Shell) -> int:
         cluster, shell = clusters.soonest(shell, names, requests)
     if resolved.flag("test_only"):
         return tell_start(shell, requests)
-    return _submit(shell, resolved, requests, script, cluster)
+    return _submit(shell, resolved, requests, script, cluster, stack.variables(resolved))
 
 
 def _request(shell: Shell, resolved: Resolved, script: BatchScript) -> Message:
@@ -79,12 +81,14 @@ def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
     return from_file(rest[0], shell.environ) if rest else from_stream(shell.stdin)
 
 
-def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: BatchScript, cluster: str) -> int:
+def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: BatchScript, cluster: str, added: Mapping[str, str]) -> int:
+    """`added`: variables by which the job's node learns of options."""
     request, *others = requests
     export = resolved.text("export") if "export" in resolved.settings else None
     environment = submitted_environment(
         shell.environ, export, resolved.text("export_file"), present_folder(), leave_out=lambda name: _tell_left_out(shell, resolved, name))
     environment.update(container_options.asked(resolved, str(request.get("work_dir") or present_folder())))
+    environment.update(added)
     payload: Message = {"script": script.text, "argv": resolved.rest[1:], "environment": environment}
     channel = shell.waiting_channel()
     try:

@@ -41,6 +41,7 @@ def main(shell: Shell | None = None) -> int:
 
 
 def _srun(shell: Shell) -> int:
+    stack = plugstack.load(shell)
     parts = components.parts_of(shell.argv, shell.environ, shell.now())
     resolved = parts[0].resolved
     if informed(shell, resolved):
@@ -49,11 +50,11 @@ def _srun(shell: Shell) -> int:
         shell.out(mpi.listed())
         return 0
     notes(shell, resolved)
-    plugstack.check(shell, quiet=bool(resolved.number("quiet")))
+    stack.check(shell, quiet=bool(resolved.number("quiet")))
     if not resolved.rest:
         raise OptionError("No command given to execute.", exit_code=1, fatal=True)
     components.require_simple(parts)
-    call = Call(shell, parts)
+    call = Call(shell, parts, stack)
     with Signals() as signals:
         call.watch(signals)
         return call.in_job(_job_id(resolved)) if "jobid" in resolved.settings else call.with_own_job()
@@ -83,9 +84,10 @@ def _job_id(resolved: Resolved) -> int:
 class Call:
     """One srun from its options to its exit status."""
 
-    def __init__(self, shell: Shell, parts: Sequence[Part]) -> None:
+    def __init__(self, shell: Shell, parts: Sequence[Part], stack: plugstack.Stack) -> None:
         self._shell = shell
         self._parts = parts
+        self._stack = stack
         resolved = self._resolved = parts[0].resolved
         self._voice = Voice("srun", resolved.number("verbose") - resolved.number("quiet"))
         self._loop = Loop()
@@ -346,7 +348,7 @@ class Call:
             self._shell.environ, resolved.text("export"), allocation, granted.get("environment", {}), umask=_umask(),
             level=self._voice.level, keep=resolved.flag("preserve_env"),
             leave_out=lambda name: self._voice.info(f"warning: variable {name} is no UTF-8 text, the tasks do not get it"))
-        tasks.update(_container(asked))
+        tasks.update({**_container(asked), **self._stack.variables(asked)})
         return tasks
 
     def _terminal(self) -> tuple[int, int] | None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from slurm.options.option import JOB_COMMANDS, Option
 
 COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare",
     "sprio", "sbcast", "sgather", "scrontab", "sattach", "strigger")
 """Every command whose options stand in a table."""
+
+
+_added: list[Option] = []
+
+
+def add(options: Iterable[Option]) -> None:
+    """Further options of sbatch, srun and salloc in this process, which a site's plug-ins have; in place of those added before."""
+    _added[:] = options
 
 
 def rows(command: str) -> tuple[Option, ...]:
@@ -16,7 +26,7 @@ def rows(command: str) -> tuple[Option, ...]:
         from slurm.options.table_launch import LAUNCH_OPTIONS
         from slurm.options.table_pyxis import PYXIS_OPTIONS
 
-        return tuple(option for option in (*JOB_OPTIONS, *LAUNCH_OPTIONS, *PYXIS_OPTIONS) if option.of(command))
+        return tuple(option for option in (*JOB_OPTIONS, *LAUNCH_OPTIONS, *PYXIS_OPTIONS, *_added) if option.of(command))
     if command == "squeue":
         from slurm.options.table_squeue import OPTIONS as SQUEUE
 

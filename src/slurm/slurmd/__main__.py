@@ -165,7 +165,7 @@ def _start(options: Options) -> int:
         return _fail(readiness, error)
     heeded = signals.Signals()
     try:
-        for warning in [*config.warnings, *mine.told]:
+        for warning in [*config.warnings, *mine.told, *(plugin.broken for plugin in chosen.step_plugins if plugin.broken)]:
             log.warning("%s", warning)
         setproctitle(f"slurmd -N {chosen.node}")
         setthreadtitle("slurmd")  # what `pkill -x slurmd` goes by

@@ -174,7 +174,7 @@ class Node:
 
     def take_up(self, settings: NodeSettings) -> None:
         """What of a configuration that was read again holds at once."""
-        self.settings = self.settings._replace(scripts=settings.scripts, health=settings.health, task_scripts=settings.task_scripts)
+        self.settings = self.settings._replace(scripts=settings.scripts, health=settings.health, task_scripts=settings.task_scripts, step_plugins=settings.step_plugins)
         self.scripts.use(settings.scripts)
 
     async def close(self) -> None:
@@ -410,6 +410,7 @@ class Node:
             **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
             commands=self.commands, mark=remains.mark_of(self.steps.own.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path,
+            plugins=[{**plugin._asdict(), "options": ()} for plugin in settings.step_plugins],
             task_prologs=[*settings.task_scripts.prolog, *record.task_prologs],
             task_epilogs=[*settings.task_scripts.epilog, *record.task_epilogs])
 

@@ -14,13 +14,16 @@ from slurm.config.job_container import JobContainer
 from slurm.core import network
 from slurm.daemon.user import Account, find
 from slurm.model import debug_flags
-from slurm.model.errors import ConfigError
+from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.topology import Topology
 from slurm.net.certificates import Files, files_of
 from slurm.net.discovery import Site, read_site, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.link import LONGEST_PAUSE
 from slurm.notation.nearest import nearest
+from slurm.plugins import plugstack
+from slurm.plugins.plugstack import StepPlugin
+from slurm.plugins.sources import folders_of
 from slurm.slurmd import usage
 from slurm.slurmd.health import HealthCheck
 from slurm.slurmd.job_scripts import SiteScripts
@@ -75,6 +78,7 @@ class NodeSettings(NamedTuple):
     account: Account  # SlurmdUser
     owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
     files: Files
+    step_plugins: Sequence[StepPlugin] = ()  # plugstack.conf
     reboot_program: str = ""
     log_form: str = ""  # LogTimeFormat
     syslog: str = ""  # SlurmdSyslogDebug
@@ -146,7 +150,16 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,
-        reboot_program=config.text("RebootProgram"), log_form=config.text("LogTimeFormat"), syslog=config.text("SlurmdSyslogDebug")), config
+        step_plugins=_step_plugins(config), reboot_program=config.text("RebootProgram"), log_form=config.text("LogTimeFormat"), syslog=config.text("SlurmdSyslogDebug")), config
+
+
+def _step_plugins(config: Config) -> list[StepPlugin]:
+    """The Python plug-ins of plugstack.conf; one that cannot be used is there, and says so. ConfigError for a file that cannot be read."""
+    try:
+        lines = plugstack.read(plugstack.path_of(config.text("PlugStackConfig"), os.path.abspath(config.path)))
+    except SlurmError as error:
+        raise ConfigError(message=error.message, hints=error.hints) from error
+    return [plugstack.described(line, folders_of(config.text("PluginDir")), frozenset({0, os.geteuid()})) for line in lines if line.is_python]
 
 
 def _tracking_only(conf: CgroupConf) -> CgroupConf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from slurm.commands import plugstack
 from slurm.commands.shell import Shell
 from slurm.model.errors import SlurmError
+from slurm.options import tables
+from slurm.options.resolve import resolve
+from slurm.options.usage import help_text
 
 
 class Site:
@@ -31,14 +35,15 @@ class Site:
     def check(self, text: str, *, name: str = "plugstack.conf", quiet: bool = False) -> list[str]:
         """What is said of this plugstack.conf."""
         (self.root / name).write_text(text)
-        plugstack.check(self.shell, quiet=quiet)
+        plugstack.load(self.shell).check(self.shell, quiet=quiet)
         return self.said
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path) -> Iterator[Site]:
     """One without a plugstack.conf yet."""
-    return Site(tmp_path)
+    yield Site(tmp_path)
+    tables.add(())
 
 
 def test_pyxis_is_here(site: Site) -> None:
@@ -72,7 +77,31 @@ def test_files_that_include_each_other_come_to_an_end(site: Site) -> None:
 
 
 def test_without_the_file_or_a_cluster_nothing_is_said(site: Site) -> None:
-    plugstack.check(site.shell, quiet=False)
+    plugstack.load(site.shell).check(site.shell, quiet=False)
     site.shell.environ = {"SLURM_CONF": "/not/there"}
-    plugstack.check(site.shell, quiet=False)
+    plugstack.load(site.shell).check(site.shell, quiet=False)
     assert site.said == []
+
+
+def test_options_of_a_python_plugin_are_options_of_the_commands_and_reach_the_node(site: Site) -> None:
+    (site.root / "spank_scratch.py").write_text('OPTIONS = {"scratch=GB": "a folder of its own", "trace-it": "say more"}\n')
+    (site.root / "plugstack.conf").write_text(f"required {site.root}/spank_scratch.py\n")
+    stack = plugstack.load(site.shell)
+    resolved = resolve("sbatch", ["--scratch=10", "job.sh"], {}, script="#!/bin/sh\n#SBATCH --trace-it\n")
+    assert stack.variables(resolved) == {"_SLURM_SPANK_OPTION_scratch_scratch": "10", "_SLURM_SPANK_OPTION_scratch_trace_it": ""}
+    assert "--scratch=GB" in help_text("srun")
+    assert stack.variables(resolve("srun", ["true"], {})) == {}
+    (site.root / "plugstack.conf").unlink()
+    plugstack.load(site.shell)
+    with pytest.raises(SlurmError, match="unrecognized option"):
+        resolve("sbatch", ["--scratch=10", "job.sh"], {})
+
+
+def test_a_python_plugin_that_cannot_be_used_is_told_and_keeps_jobs_away_where_it_is_required(site: Site) -> None:
+    (site.root / "bad.py").write_text("def init(\n")
+    assert "bad.py" in site.check(f"optional {site.root}/bad.py\n")[0]
+    with pytest.raises(SlurmError, match="was never closed"):
+        site.check(f"required {site.root}/bad.py\n")
+    (site.root / "bad.py").write_text('OPTIONS = {"time": "mine"}\n')
+    with pytest.raises(SlurmError, match="adds --time, which is there already"):
+        site.check(f"optional {site.root}/bad.py\n")

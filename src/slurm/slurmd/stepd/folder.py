@@ -148,6 +148,7 @@ class StepRecord(NamedTuple):
     nice: int = 0  # the nice value of its tasks, where it is higher than slurmd's
     private: Sequence[Sequence[str]] = []  # (what it lies over, where it lies) of the folders of which its job has its own
     private_shared: bool = False  # what the host mounts later is seen by its tasks too
+    plugins: Sequence[Mapping[str, Any]] = []  # the site's around it: plugins.plugstack.StepPlugin
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
 
     @property

@@ -208,6 +208,7 @@ class Starting:
         what = {
             tasks.OWNER: f"the groups of user {self._record.user} were not found",
             tasks.FOLDER: f"the working directory {self._record.work_dir} could not be entered",
+            tasks.PLUGINS: "a plug-in of this site (task_init) did not come to an end",
             tasks.PROGRAM: f"{tasks.argv_of(self._births[task.local])[0]} could not be read",
         }.get(stage, "the task could not be set up")
         return f"cannot start: {what} within {seconds:.0f} s", FAILED_STATUS

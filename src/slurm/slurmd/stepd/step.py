@@ -61,6 +61,7 @@ class Step:
         self.cgroup: Cgroup | None = None
         self.mpi: Service | Pmix | None = None
         self.container: Inside | None = None
+        self.plugins_begun = False
         self._aborts = Aborts(loop, self._end_aborted)
         self._gatherer: Gatherer | None = None
         self._reaped: list[Reaped] = []  # before there is one
@@ -318,14 +319,18 @@ class Step:
             traceback.print_exception(error)
             return None
 
+    @property
+    def status(self) -> int:
+        """The wait status by which it is known: the highest of its tasks, unless it was refused or is unkillable."""
+        return self.refusal_status or (signal.SIGKILL if self.ending.unkillable else 0) or max(
+            (task.status for task in self.tasks if task.status is not None), default=0)
+
     def ended(self) -> Ended:
         """The last line of its journal."""
-        statuses = [task.status for task in self.tasks if task.status is not None]
         left = self.ending.unkillable
-        status = self.refusal_status or (signal.SIGKILL if left else 0) or max(statuses, default=0)
         note = self.refusal or self.note or (f"processes that SIGKILL does not end are left: {', '.join(map(str, left))}" if left else "")
         return Ended(
-            status, self.out_of_memory(), self._used(), time.time(), note,
+            self.status, self.out_of_memory(), self._used(), time.time(), note,
             statuses={} if self.record.is_batch else {str(task.rank): task.status for task in self.tasks if task.status is not None},
             began=not self.refusal, unkillable=left,
             limit=self.timekeeping.ended_for if self.timekeeping is not None else "")

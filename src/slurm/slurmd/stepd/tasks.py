@@ -26,7 +26,7 @@ from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.mpi.service import without_outer
 from slurm.slurmd.stepd.user import acting_as, become, login_variables
 
-BEGINNING, OWNER, FILES, FOLDER, PROGRAM, SCRIPTS = range(6)
+BEGINNING, OWNER, FILES, FOLDER, PROGRAM, SCRIPTS, PLUGINS = range(7)
 """What a new task is at: `Birth.stage` has it, with the index of the file when it is FILES."""
 CANNOT_OPEN_STATUS = 53
 """Wait status of a step whose files cannot be opened: Slurm's well-known ExitCode 0:53."""
@@ -126,7 +126,7 @@ def start(birth: Birth) -> socket.socket:
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
     """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
     record = birth.record._replace(cpus=birth.record.cpus_of(birth.task.local))
-    if record.task_prologs or birth.container is not None or record.private or record.nice or record.bind_report:
+    if record.task_prologs or birth.container is not None or record.private or record.nice or record.bind_report or record.plugins:
         return 0
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
@@ -167,6 +167,8 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
         for name, value in login_variables(newborn.record.uid, newborn.record.login).items():
             environment.setdefault(name, value)
         environment = path.first(environment, newborn.record.commands)
+        if newborn.record.plugins:
+            environment = _after_plugins(newborn, environment)
         if newborn.record.task_prologs:
             environment = _after_prologs(newborn, environment)
         if newborn.birth.container is not None:
@@ -203,6 +205,19 @@ def _after_prologs(newborn: Newborn, environment: dict[str, str]) -> dict[str, s
         os._exit(task_scripts.exit_code(prolog.failed))
     newborn.birth.at(PROGRAM)
     return prolog.environment
+
+
+def _after_plugins(newborn: Newborn, environment: dict[str, str]) -> dict[str, str]:
+    """What the site's plug-ins make of its environment, and of this process. PluginError where a required one fails."""
+    from slurm.slurmd.stepd import step_plugins  # few sites have one
+
+    newborn.birth.at(PLUGINS)
+    task = newborn.birth.task
+    environment, told = step_plugins.in_task(newborn.record, task.rank, task.local, environment)
+    for sentence in told:
+        _say(messages.error(sentence, time.time()))
+    newborn.birth.at(PROGRAM)
+    return environment
 
 
 def _refuse(newborn: Newborn, sentence: str, status: int) -> None:

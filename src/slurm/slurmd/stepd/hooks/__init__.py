@@ -16,6 +16,7 @@ from slurm.slurmd.stepd.hooks.journal import Journal
 from slurm.slurmd.stepd.hooks.memory import Memory
 from slurm.slurmd.stepd.hooks.mpi import Mpi
 from slurm.slurmd.stepd.hooks.orders import Orders
+from slurm.slurmd.stepd.hooks.plugins import Plugins
 from slurm.slurmd.stepd.hooks.srun import Srun
 from slurm.slurmd.stepd.hooks.tasks import Tasks
 from slurm.slurmd.stepd.hooks.time_limit import TimeLimit
@@ -24,7 +25,7 @@ from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
 
 HOOKS: tuple[Hook, ...] = (
-    Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Mpi(), Container(), Tasks(), Descent(), Memory(), Gathering())
+    Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Plugins(), Mpi(), Container(), Tasks(), Descent(), Memory(), Gathering())
 """Orders are taken first and last.
 
 Cleaned up from the end: its last figures are taken, its cgroup goes, then its end is on record, then srun hears of it, then slurmd.
