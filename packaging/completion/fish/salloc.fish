@@ -78,6 +78,7 @@ complete -c salloc -l mem-bind -x -a '(printf \'%s\\n\' \'none\' | __slurm_py_li
 complete -c salloc -l profile -x -a '(printf \'%s\\n\' \'none\' \'all\' | __slurm_py_listed)' -d 'kinds of profile to write'
 complete -c salloc -l cpu-freq -x -d 'frequency of the CPUs'
 complete -c salloc -l gpu-freq -x -d 'frequency of the GPUs'
+complete -c salloc -l container -x -d 'OCI bundle to run in'
 complete -c salloc -l reboot -d 'start the nodes anew first, for operators, by RebootProgram'
 complete -c salloc -s h -l help -d 'show this help'
 complete -c salloc -l usage -d 'show the options in short'

@@ -87,6 +87,7 @@ complete -c sbatch -l profile -x -a '(printf \'%s\\n\' \'none\' \'all\' | __slur
 complete -c sbatch -l cpu-freq -x -d 'frequency of the CPUs'
 complete -c sbatch -l gpu-freq -x -d 'frequency of the GPUs'
 complete -c sbatch -s M -l clusters -x -a '(__slurm_py_ask clusters | __slurm_py_listed)' -d 'submit to that of these clusters which starts it first'
+complete -c sbatch -l container -x -d 'OCI bundle to run in'
 complete -c sbatch -l gid -x -a '(__slurm_py_ask groups | __slurm_py_listed)' -d 'submit as this group, for root'
 complete -c sbatch -l reboot -d 'start the nodes anew first, for operators, by RebootProgram'
 complete -c sbatch -l uid -x -a '(__slurm_py_ask users | __slurm_py_listed)' -d 'submit as this user, for root'

@@ -81,6 +81,7 @@ complete -c srun -l mem-bind -x -a '(printf \'%s\\n\' \'none\' | __slurm_py_list
 complete -c srun -l profile -x -a '(printf \'%s\\n\' \'none\' \'all\' | __slurm_py_listed)' -d 'kinds of profile to write'
 complete -c srun -l cpu-freq -x -d 'frequency of the CPUs'
 complete -c srun -l gpu-freq -x -d 'frequency of the GPUs'
+complete -c srun -l container -x -d 'OCI bundle to run in'
 complete -c srun -l reboot -d 'start the nodes anew first, for operators, by RebootProgram'
 complete -c srun -s h -l help -d 'show this help'
 complete -c srun -l usage -d 'show the options in short'

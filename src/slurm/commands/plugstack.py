@@ -29,7 +29,8 @@ class Stack:
             if line.is_python or line.is_pyxis:
                 continue
             if line.required:
-                raise SlurmError("SLURM_ERROR", f"{line.where}: the SPANK plug-in {line.file} is required, and SPANK plug-ins are not loaded",
+                required = f"{line.where}: the SPANK plug-in {line.file} is required, and SPANK plug-ins are not loaded"
+                raise SlurmError("SLURM_ERROR", required,
                     hints=["who runs this site may make it optional there, or write one in Python: docs/how-to/plug-ins.md"])
             if not quiet:
                 shell.say(f"warning: {line.where}: the SPANK plug-in {line.file} is not loaded: SPANK plug-ins are not")

@@ -14,10 +14,13 @@ _PAIRS = (
     ("container_mount_home", "no_container_mount_home"), ("container_remap_root", "no_container_remap_root"),
     ("container_entrypoint", "no_container_entrypoint"), ("container_writable", "container_readonly"))
 """What says yes, what says no."""
+_WITH_BUNDLE = frozenset(("container_mounts", "container_workdir", "container_env"))
 
 
 def asked(resolved: Resolved, folder: str) -> dict[str, str]:
     """Variables for the environment of the job or step, {} without a container; `folder`: where a relative image lies. OptionError."""
+    if resolved.text("container") and not _image_instead(resolved):
+        return _bundle(resolved, folder)
     if not any(name.startswith(_OPTIONS) for name in resolved.settings):
         return {}
     if not resolved.text("container_image") and not resolved.text("container_name"):
@@ -33,11 +36,32 @@ def asked(resolved: Resolved, folder: str) -> dict[str, str]:
     return {container.PREFIX + name: value for name, value in options.items()}
 
 
+def _bundle(resolved: Resolved, folder: str) -> dict[str, str]:
+    """Of --container: the folder with a config.json, in which there is all that the other options would say but for a few."""
+    others = sorted(name for name in resolved.settings if name.startswith((_OPTIONS, "no_" + _OPTIONS)) and name not in _WITH_BUNDLE)
+    if others:
+        raise OptionError(f"--container does not go with --{others[0].replace('_', '-')}", exit_code=1, hints=[
+            "its config.json says what the container is"])
+    options = {"container_bundle": os.path.normpath(os.path.join(folder, resolved.text("container"))), **_texts(resolved, folder)}
+    return {**{container.PREFIX + name: value for name, value in options.items()}, "SLURM_CONTAINER": options["container_bundle"]}
+
+
+def _image_instead(resolved: Resolved) -> bool:
+    """Whether the command line names an image where only a variable names a bundle."""
+    return resolved.origins.get("container") != "command line" and "command line" in (
+        resolved.origins.get("container_image"), resolved.origins.get("container_name"))
+
+
 def inherited(resolved: Resolved, folder: str) -> dict[str, str]:
     """The same as variables that srun reads: what salloc was asked for holds for each srun of its job. OptionError."""
     found: dict[str, str] = {}
     for name, value in asked(resolved, folder).items():
         option = name[len(container.PREFIX):]
+        if name == "SLURM_CONTAINER":
+            found["SRUN_CONTAINER"] = value
+            continue
+        if option == "container_bundle":
+            continue
         if value == "0":
             yes_and_no = dict(_PAIRS)
             if option in yes_and_no and yes_and_no[option] == "container_readonly":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from slurm.options.option import Option
 
-_CONTAINERS = "container bundles are not run yet"
+_CONTAINERS = "slurmstepd makes containers itself: no runtime can be chosen, and none would know the name"
 
 JOB_OPTIONS: tuple[Option, ...] = (
     # What the job is called and who pays
@@ -200,7 +200,7 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("clusters", "M", "text", metavar="NAMES", commands="srun salloc", env="SLURM_CLUSTERS SALLOC_CLUSTERS",
            refused="an allocation of another cluster is not attached to from here: run it there, or use sbatch",
            help="which cluster to ask"),
-    Option("container", "", "text", metavar="FOLDER", env="SBATCH_CONTAINER SRUN_CONTAINER SALLOC_CONTAINER", refused=_CONTAINERS,
+    Option("container", "", "text", metavar="FOLDER", env="SBATCH_CONTAINER SRUN_CONTAINER SALLOC_CONTAINER",
            help="OCI bundle to run in"),
     Option("container-id", "", "text", metavar="ID", env="SBATCH_CONTAINER_ID SRUN_CONTAINER_ID SALLOC_CONTAINER_ID", refused=_CONTAINERS,
            help="name of the container"),

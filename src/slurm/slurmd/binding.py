@@ -72,7 +72,8 @@ def settle(wish: Wish, cpus: Sequence[int], tasks: int, machine: Sequence[Core],
     elif bind.numbers:
         masks = _listed(bind, share, tasks, domains)
     else:
-        masks = [_widened(kind, some, share, domains) for some in _dealt(share, tasks, each, "block" if kind == "rank" else wish.distribution)]
+        dealt = _dealt(share, tasks, each, "block" if kind == "rank" else wish.distribution)
+        masks = [_widened(kind, some, share, domains) for some in dealt]
     told = "verbose" if bind.verbose else "quiet"
     shown = ("mask_cpu:", ",".join(map(_mask, masks))) if masks else ("none", "")
     return Binding(masks, dict(zip(VARIABLES, (f"{told},{shown[0]}{shown[1]}", shown[1], shown[0], told), strict=True)),

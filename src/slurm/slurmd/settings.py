@@ -146,11 +146,13 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
         private_folders=config.job_container(node), nice=_propagation(config),
         devices=config.devices(node.name), detection=config.detection.of(node.name),
-        gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), cpus=node.cpus, threads_per_cpu=node.threads_per_cpu, threads=node.threads,
+        gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)),
+        cpus=node.cpus, threads_per_cpu=node.threads_per_cpu, threads=node.threads,
         account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,
-        step_plugins=_step_plugins(config), reboot_program=config.text("RebootProgram"), log_form=config.text("LogTimeFormat"), syslog=config.text("SlurmdSyslogDebug")), config
+        step_plugins=_step_plugins(config),
+        reboot_program=config.text("RebootProgram"), log_form=config.text("LogTimeFormat"), syslog=config.text("SlurmdSyslogDebug")), config
 
 
 def _step_plugins(config: Config) -> list[StepPlugin]:
@@ -159,7 +161,8 @@ def _step_plugins(config: Config) -> list[StepPlugin]:
         lines = plugstack.read(plugstack.path_of(config.text("PlugStackConfig"), os.path.abspath(config.path)))
     except SlurmError as error:
         raise ConfigError(message=error.message, hints=error.hints) from error
-    return [plugstack.described(line, folders_of(config.text("PluginDir")), frozenset({0, os.geteuid()})) for line in lines if line.is_python]
+    folders, owners = folders_of(config.text("PluginDir")), frozenset({0, os.geteuid()})
+    return [plugstack.described(line, folders, owners) for line in lines if line.is_python]
 
 
 def _tracking_only(conf: CgroupConf) -> CgroupConf:

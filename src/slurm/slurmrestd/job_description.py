@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from slurm.model.errors import InvalidRequest, NotPermitted, Unsupported
 from slurm.model.request import LIMIT_NAMES
+from slurm.net import container_options
 from slurm.notation import moment
 from slurm.options import tables
 from slurm.options.option import Option
@@ -320,12 +321,14 @@ def submission(body: Body, script: str, user: str, uid: int, *, now: float, host
     if body.get("rlimits"):
         request["rlimits"] = {name: -1 if math.isinf(limit) else int(limit) for name,
             limit in body["rlimits"].items() if name in LIMIT_NAMES}
-    payload: dict[str, object] = {"script": script, "argv": body.get("argv", [])[1:],
-        "environment": _environment(body.get("environment", []))}
+    environment = _environment(body.get("environment", []))
+    environment.update(container_options.asked(resolved, str(body["current_working_directory"])))
+    payload: dict[str, object] = {"script": script, "argv": body.get("argv", [])[1:], "environment": environment}
     return Asked(request, payload, resolved.notes)
 
 
-_OF_SCRIPTS = ("script", "argv", "environment", "standard_input", "standard_output", "standard_error", "open_mode", "requeue", "rlimits")
+_OF_SCRIPTS = ("script", "argv", "environment", "standard_input", "standard_output", "standard_error", "open_mode", "requeue", "rlimits",
+    "container")
 """What a description says of a script, which an allocation has none of."""
 ALLOCATION_NAME = "no-shell"
 """What `salloc --no-shell` calls a job that has no name."""

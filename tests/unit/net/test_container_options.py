@@ -66,3 +66,15 @@ def test_what_salloc_is_asked_for_holds_for_each_srun_of_its_job() -> None:
     variables = container_options.inherited(resolve("salloc", [*words, "bash"], {}), "/work")
     assert variables == {"SLURM_CONTAINER_IMAGE": "/work/a.sqsh", "SLURM_CONTAINER_READONLY": "1"}
     assert asked(environ=variables) == {"container_image": "/work/a.sqsh", "container_writable": "0"}
+
+
+def test_a_bundle_reaches_the_node_and_excludes_what_its_file_says() -> None:
+    found = container_options.asked(resolve("srun", ["--container=b", "--container-mounts=/a:/b", "true"], {}), "/work")
+    assert found == {PREFIX + "container_bundle": "/work/b", PREFIX + "container_mounts": "/a:/b", "SLURM_CONTAINER": "/work/b"}
+    with pytest.raises(OptionError, match="--container does not go with --container-image"):
+        asked("--container=b", "--container-image=/a")
+    assert asked("--container-image=/a", environ={"SRUN_CONTAINER": "/b"}) == {"container_image": "/a"}
+    held = container_options.inherited(resolve("salloc", ["--container=b"], {}), "/work")
+    assert held == {"SRUN_CONTAINER": "/work/b"}
+    for command, variable in (("sbatch", "SBATCH_CONTAINER"), ("salloc", "SALLOC_CONTAINER"), ("srun", "SRUN_CONTAINER")):
+        assert container_options.asked(resolve(command, [], {variable: "/b"}), "/")["SLURM_CONTAINER"] == "/b"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from slurm.model.errors import InvalidRequest, NotPermitted, Unsupported
+from slurm.notation.container import PREFIX
 from slurm.options import tables
 from slurm.slurmrestd import job_description as description
 from slurm.slurmrestd import reading
@@ -65,8 +66,13 @@ def test_script_arguments_and_environment_go_into_the_payload() -> None:
     assert asked.request["submit_host"] == "login1"
 
 
+def test_a_container_reaches_the_node_that_runs_the_script() -> None:
+    assert _asked(container="bundle").payload["environment"] == {
+        "PATH": description.DEFAULT_PATH, PREFIX + "container_bundle": "/data/bundle", "SLURM_CONTAINER": "/data/bundle"}
+
+
 @pytest.mark.parametrize(("fields", "kind", "said"), [
-    ({"container": "/b"}, Unsupported, "--container is not supported"), ({"x11": ["BATCH_NODE"]}, Unsupported, "x11"),
+    ({"container_id": "b"}, Unsupported, "--container-id is not supported"), ({"x11": ["BATCH_NODE"]}, Unsupported, "x11"),
     ({"immediate": True}, Unsupported, "immediate"), ({"user_id": "root"}, NotPermitted, "user_id=root"), ({"user_id": "0"}, NotPermitted, "user_id=0"),
     ({"group_id": "wheel"}, Unsupported, "group_id"), ({"script": "echo"}, InvalidRequest, "#!"), ({"current_working_directory": "data"}, InvalidRequest, "absolute"),
     ({"environment": ["A"]}, InvalidRequest, "NAME=value"), ({"flags": ["CRON_JOB"]}, InvalidRequest, "CRON_JOB"), ({"tasks": 2, "minimum_cpus": 9}, InvalidRequest, "minimum_cpus=9"),

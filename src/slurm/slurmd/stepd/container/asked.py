@@ -26,6 +26,7 @@ class Asked(NamedTuple):
     entry_point: bool = False
     writable: bool = True
     variables: Sequence[str] = ()
+    bundle: str = ""  # --container
 
 
 def read(options: Mapping[str, str]) -> Asked:
@@ -39,4 +40,4 @@ def read(options: Mapping[str, str]) -> Asked:
         container.image(image) if image else None, container.mounts(options.get("container_mounts", "")),
         options.get("container_workdir", ""), name, flag, options.get("container_save", ""), on("container_mount_home"),
         on("container_remap_root"), on("container_entrypoint"), options.get("container_writable") != "0",
-        [one for one in options.get("container_env", "").split(",") if one])
+        [one for one in options.get("container_env", "").split(",") if one], options.get("container_bundle", ""))

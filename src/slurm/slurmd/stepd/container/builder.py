@@ -22,6 +22,7 @@ from slurm.model.errors import NotationError
 from slurm.notation.container import Image, Mount
 from slurm.slurmd.stepd import kernel, passing
 from slurm.slurmd.stepd.container import asked, images, mounting, root
+from slurm.slurmd.stepd.container import bundle as bundles
 from slurm.slurmd.stepd.container.asked import Asked
 from slurm.slurmd.stepd.container.images import Found
 from slurm.slurmd.stepd.container.inside import ENTRY_POINT, FACTS, READY, REPORT
@@ -70,12 +71,20 @@ def become(facts: dict[str, Any]) -> None:
 
 
 def _make(wanted: Asked, facts: dict[str, Any], report: socket.socket) -> None:
+    bundle = bundles.read(wanted.bundle) if wanted.bundle else None
+    if bundle is not None:
+        wanted = wanted._replace(image=Image("file", bundle.root), writable=bundle.writable, root=bundle.as_root,
+            work_dir=wanted.work_dir or bundle.work_dir, mounts=[*bundle.mounts, *wanted.mounts])
+        if bundle.left_out:
+            _say(report, {"notice": f"warning: --container: not taken from config.json: {', '.join(bundle.left_out)}"})
     found = _image(wanted, str(facts["cache"]), lambda sentence: _say(report, {"notice": sentence}), facts["fetching"])
     mounts = [*wanted.mounts, *(Mount(path, path, read_only) for path, read_only in facts["shown"])]
     uid, gid, user = os.getuid(), os.getgid(), str(facts["user"])
     home, shell = _account(uid, str(facts["home"]))
     if wanted.home:
         mounts.insert(0, Mount(home, home))
+    if bundle is not None:
+        found = found._replace(facts={**found.facts, "environment": bundle.environment})
     plan = Plan(found.root, bool(wanted.name), wanted.writable, mounts, home, uid, gid, f"{user}:x:{uid}:{gid}::{home or '/'}:{shell}",
         f"{user}:x:{gid}:", wanted.root, apart=uid == 0)
     root.leave(uid, gid, apart=plan.apart)
