@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from bench.real_slurm import RealSlurm
 from bench.real_slurm import missing as no_real_slurm
+from tests.cluster.slurmd.container_registry import needs_containers
 from tests.system import login_node
 from tests.system.harness import Cluster
 from tests.system.login_node import LoginNode
@@ -98,3 +101,51 @@ def test_the_sample_trains_beside_the_example(nodes: Cluster) -> None:
         assert float(one[4]) < 0.1 * float(one[3])
         assert (float(one[5]), float(one[6])) == (pytest.approx(3, abs=0.1), pytest.approx(-1, abs=0.1))
     assert len({one.group(5, 6) for one in found if one}) == 1
+
+
+IN_CONTAINER = """
+import os
+import torch
+import torch.distributed as dist
+dist.init_process_group("gloo")
+torch.set_num_threads(1)
+torch.manual_seed(dist.get_rank())
+inputs = torch.randn(64, 4)
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(4, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+losses = []
+for _ in range(30):
+    optimizer.zero_grad()
+    loss = ((model(inputs) - inputs.sum(1, keepdim=True)) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+gathered = [None] * dist.get_world_size()
+dist.all_gather_object(gathered, torch.cat([one.detach().flatten() for one in model.parameters()]).tolist())
+assert losses[-1] < 0.1 * losses[0] and all(one == gathered[0] for one in gathered)
+names = ("SLURM_PROCID", "SLURM_NODEID", "SLURM_NNODES", "SLURM_NTASKS", "SLURMD_NODENAME")
+print(dist.get_rank(), dist.get_world_size(), *(os.environ[name] for name in names), os.path.exists("/of_the_image"), flush=True)
+dist.destroy_process_group()
+"""
+MOUNTED = ("/usr", "/bin", "/lib", "/lib64", sys.base_prefix, sys.prefix)
+"""What Python needs of the host; torch's own folder comes to it."""
+
+
+@needs_containers
+def test_torchrun_trains_in_a_container_on_two_nodes(nodes: Cluster) -> None:
+    image = nodes.work / "image"
+    image.mkdir()
+    (image / "of_the_image").touch()
+    (image / "train.py").write_text(IN_CONTAINER)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch = find_spec("torch")
+    assert torch is not None and torch.origin is not None, "make clients installs it"
+    places = dict.fromkeys((*MOUNTED, str(Path(torch.origin).parents[1])))
+    mounts = ",".join(f"{path}:{path}:ro" for path in places if os.path.exists(path))
+    torchrun = (f"exec {sys.executable} -m torch.distributed.run --nnodes=$SLURM_NNODES --nproc-per-node=1 --node-rank=$SLURM_NODEID"
+                f" --master-addr=127.0.0.1 --master-port={port} /train.py")
+    said = nodes.ok("srun", "-N2", "--ntasks-per-node=1", f"--container-image={image}", f"--container-mounts={mounts}", "bash", "-c", torchrun,
+                    timeout=300)
+    assert sorted(said.splitlines()) == ["0 2 0 0 2 2 cn01 True", "1 2 1 1 2 2 cn02 True"]
