@@ -101,11 +101,22 @@ def test_other_forms_of_sshare() -> None:
     assert run("sshare --format=nosuch")[2] == 1
 
 
+def test_sshare_shows_users_without_the_accounts_above_them() -> None:
+    lines = run("sshare -a -U -n -P -o account,user")[0]
+    assert lines == [f"{one.account}|{one.user}" for one in SHARES if one.user]
+
+
+def test_sprio_of_users_has_a_column_of_them_and_says_whom_nobody_knows() -> None:
+    out, error, status = run("sprio -u nobody-of-that-name")
+    assert out[0].split()[:4] == ["JOBID", "PARTITION", "USER", "PRIORITY"] and status == 0
+    assert error == ["sprio: error: Invalid user: nobody-of-that-name"]
+
+
 def test_other_forms_of_sprio() -> None:
     def order(words: str) -> list[str]:
         return [line.split()[0] for line in run(f"sprio --noheader {words}")[0]]
 
     assert order("--sort=-Y,i")[:2] == ["92", "94"] and order("--sort=u,-Y") == ["92", "94", "97", "101", "102", "117", "111", "103"]
-    assert run("sprio --jobs=92 --user=alice --partition=gpu --format='%i|%u|%o|%n|%N|%c|%T|%t'")[0][1] == "92|alice|research|normal|0|lab||"
+    assert run("sprio --jobs=92 --user=92 --partition=gpu --format='%i|%u|%o|%n|%N|%c|%T|%t'")[0][1] == "92|alice|research|normal|0|lab||"
     assert run("sprio --weights --norm --long --noheader")[0] and "%Y" in "\n".join(run("sprio --helpformat")[0])
     assert run("sprio -o %z")[2] == 1 and run("sprio -j x")[2] == 1 and run("sprio frob")[2] == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from slurm.commands.shell import Channel, Message, Shell
+from slurm.commands.shell import Channel, Message, Shell, day_and_time
 from slurm.options.resolve import Resolved
 from slurm.render import format
 from slurm.render.fields import Table
@@ -65,8 +65,8 @@ def rows_of(reply: Message) -> list[list[str]]:
 
 
 def date_line(shell: Shell) -> str:
-    """The present as --long and --iterate print it: "Sat Nov 21 00:42:35 2026"."""
-    return time.ctime(shell.now())
+    """The present as --long and --iterate print it: "Tue Dec 01 00:42:35 2026"."""
+    return day_and_time(shell.now())
 
 
 def repeatedly(shell: Shell, seconds: int, body: Callable[[Channel], int], sleep: Callable[[float], None] = time.sleep) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, cast
 
 from slurm.commands import sacctmgr_words as words
-from slurm.commands.shell import Channel, Message, Shell
+from slurm.commands.shell import Channel, Message, Shell, day_and_time
 from slurm.model.version import SLURM_VERSION
 from slurm.notation import moment
 from slurm.options.errors import OptionError
@@ -46,7 +45,7 @@ def _stats(shell: Shell, channel: Channel, order: str) -> list[str]:
         return sorted(rows, key=key) if key is not None else rows
 
     def stamp(seconds: float) -> str:
-        return f"{time.ctime(seconds)} ({int(seconds)})"
+        return f"{day_and_time(seconds)} ({int(seconds)})"
 
     def told(one: dict[str, Any]) -> str:
         count, whole = int(one["count"]), int(one["seconds"] * 1e6)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-from slurm.commands.shell import Shell
+from slurm.commands.shell import Shell, day_and_time
 from slurm.model.errors import SlurmError
 from slurm.options.resolve import Resolved
 
@@ -109,6 +109,6 @@ def pidinfo(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 
     now = time.time()
     end = moment.parse(rows[0][0], now, past=True) if isinstance(rows, list) and rows else now
-    shell.out(f"Slurm JobId={job} ends at {time.ctime(end)}")
+    shell.out(f"Slurm JobId={job} ends at {day_and_time(end)}")
     shell.out(f"Job remaining time is {max(0, int(end - now))} seconds")
     return 0

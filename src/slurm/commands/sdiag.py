@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import cast
 
 from slurm.commands import wanted_style
-from slurm.commands.shell import Shell, informed, notes, run
+from slurm.commands.shell import Shell, day_and_time, informed, notes, run
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 from slurm.render import statistics
@@ -39,7 +38,7 @@ def _sdiag(shell: Shell) -> int:
     style = wanted_style.structure(resolved)
     if style:
         return _structured(shell, counters, style)
-    clock = {key: time.ctime(statistics.number(counters, key)) for key in ("req_time", "req_time_start", "job_states_ts",
+    clock = {key: day_and_time(statistics.number(counters, key)) for key in ("req_time", "req_time_start", "job_states_ts",
         "bf_when_last_cycle")}
     for line in statistics.lines(counters, clock, _order(resolved)):
         shell.stdout.write(f"{line}\n")

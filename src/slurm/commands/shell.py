@@ -69,6 +69,11 @@ def connect_to(environ: Mapping[str, str], name: str, host: str, port: int) -> C
     return other_cluster.connect(environ, name, host, port)
 
 
+def day_and_time(seconds: float) -> str:
+    """A moment in seconds since the epoch as Slurm writes it over its reports: "Tue Dec 01 00:42:35 2026"."""
+    return time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(seconds))
+
+
 class Shell:
     """One call of a command: its name, words, variables and streams, and the way to slurmctld. Tests make their own."""
 

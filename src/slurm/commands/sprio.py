@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from slurm.commands.shell import Message, Shell, informed, notes, run
-from slurm.model.errors import SlurmError
+from slurm.model.errors import NotFound, SlurmError
 from slurm.notation import jobref
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
+
+_NO_JOBS: Message = {"cluster": "", "priority_type": "multifactor"}
 
 
 def main(shell: Shell | None = None) -> int:
@@ -40,6 +42,8 @@ def _asked(shell: Shell, resolved: Resolved) -> Message:
     channel = shell.channel()
     try:
         return channel.call(request)
+    except NotFound:
+        return dict(_NO_JOBS)
     finally:
         channel.close()
 

@@ -26,6 +26,10 @@ def report(shell: Shell, resolved: Resolved, reply: Message) -> int:
     if found.priority_type == "basic":
         shell.raw("You are not running a supported priority plugin\n(priority/basic).\nOnly 'priority/multifactor' is supported.")
         return 1
+    if not found.jobs and resolved.settings.get("jobs") is not None and not resolved.flag("weights"):
+        shell.out("Unable to find jobs matching user/id(s) specified")
+        return 0
+    _tell_of_users(shell, resolved)
     layout = format.parse_short(_format(resolved, found), priority_columns.JOB)
     if layout.unknown:
         raise OptionError(f"Invalid job format specification: {layout.unknown[0]}", exit_code=1,
@@ -44,7 +48,18 @@ def _format(resolved: Resolved, found: PrioritiesListed) -> str:
         return resolved.text("format")
     if resolved.flag("long"):
         return priority_columns.LONG
-    return priority_columns.default(found.weights, found.tres_weights, norm=resolved.flag("norm"))
+    return priority_columns.default(found.weights, found.tres_weights, norm=resolved.flag("norm"), users=bool(resolved.texts("user")))
+
+
+def _tell_of_users(shell: Shell, resolved: Resolved) -> None:
+    """A line on standard error for each user that this machine does not know."""
+    import pwd
+
+    for name in resolved.texts("user"):
+        try:
+            name.isdigit() or pwd.getpwnam(name)
+        except KeyError:
+            shell.error(f"Invalid user: {name}")
 
 
 def _sorted(resolved: Resolved, found: PrioritiesListed) -> list[JobPriority]:

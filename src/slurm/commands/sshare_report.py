@@ -33,7 +33,8 @@ def report(shell: Shell, resolved: Resolved, reply: Message) -> int:
         shell.stdout.write(json_text.encode({"shares": {"shares": record}, **end}, style))
         return 0
     fields = [column.field for column in columns]
-    rows = [share_columns.cells(fields, one) for one in share_columns.shown(found.shares, found.cluster, found.tres)]
+    shares = [one for one in found.shares if one.user] if resolved.flag("Users") else found.shares
+    rows = [share_columns.cells(fields, one) for one in share_columns.shown(shares, found.cluster, found.tres)]
     header = not resolved.flag("noheader")
     if resolved.flag("parsable") or resolved.flag("parsable2"):
         lines = accounting_table.parsable(columns, rows, header=header, ending=not resolved.flag("parsable2"))

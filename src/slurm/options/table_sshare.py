@@ -19,6 +19,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("partition", "m", commands="sshare", help="the partitions of associations too"),
     Option("usage", commands="sshare", help="show the options in short"),
     Option("users", "u", "list", commands="sshare", metavar="NAME,...", help="these users"),
+    Option("Users", "U", commands="sshare", help="users only, not the accounts above them"),
     Option("verbose", "v", "level", commands="sshare", harmless="everything is said anyway", help="say more"),
     Option("version", "V", commands="sshare", help="show the version"),
     Option("yaml", "", "text", commands="sshare", optional="", help="everything as YAML"),

@@ -37,11 +37,12 @@ _WEIGHTED = {"age": "%.10A", "assoc": "%.10B", "fairshare": "%.10F", "jobsize": 
 _PLAIN = {"age": "%10a", "assoc": "%10b", "fairshare": "%10f", "jobsize": "%10j", "partition": "%10p", "qos": "%10q"}
 
 
-def default(weights: Mapping[str, int], tres_weights: Mapping[str, float], *, norm: bool) -> str:
-    """The format where none is asked for: the factors that have a weight."""
+def default(weights: Mapping[str, int], tres_weights: Mapping[str, float], *, norm: bool, users: bool = False) -> str:
+    """The format where none is asked for: the factors that have a weight, and the `users` where some were named."""
+    first = "%.15i %9r %.8u" if users else "%.15i %9r"
     if norm:
-        return " ".join(["%.15i %9r %10y", *(_PLAIN[name] for name in _PLAIN if weights.get(name)), *(["%20t"] if tres_weights else [])])
-    return " ".join(["%.15i %9r %.10Y %.10S", *(_WEIGHTED[name] for name in _WEIGHTED if weights.get(name)),
+        return " ".join([f"{first} %10y", *(_PLAIN[name] for name in _PLAIN if weights.get(name)), *(["%20t"] if tres_weights else [])])
+    return " ".join([f"{first} %.10Y %.10S", *(_WEIGHTED[name] for name in _WEIGHTED if weights.get(name)),
         *(["%.20T"] if tres_weights else [])])
 
 

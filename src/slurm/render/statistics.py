@@ -44,7 +44,7 @@ def mean(total: int, count: int) -> int:
 
 
 def lines(counters: Counters, clock: Mapping[str, str], order: str) -> Iterator[str]:
-    """The lines of sdiag; `clock` has the report's moments as ctime(3) shows them, `order` sorts requests."""
+    """The lines of sdiag; `clock` has the report's moments as Slurm writes them, `order` sorts requests."""
     yield _RULE
     yield f"sdiag output at {clock['req_time']} ({number(counters, 'req_time')})"
     yield f"Data since      {clock['req_time_start']} ({number(counters, 'req_time_start')})"

@@ -2,12 +2,13 @@
 
 import io
 import json
+import re
 from typing import Any
 
 import pytest
 
 from slurm.commands import report, sinfo, squeue
-from slurm.commands.shell import Shell, connect
+from slurm.commands.shell import Shell, connect, day_and_time
 from slurm.model.ids import JobId, NodeName
 from slurm.model.states import NodeState
 from slurm.options.resolve import resolve
@@ -277,3 +278,8 @@ def test_a_moment_of_the_past_is_asked_for_as_one_and_what_is_none_is_refused() 
     assert asked[0]["at"] == 1_000_000.0 - 3600 and "at" not in asked[1]
     assert "Invalid time specification: never" in run("--at=never").stderr.getvalue()  # type: ignore[attr-defined]
     assert "not supported by slurm-py yet" in run("--at=now-1hour", "--json").stderr.getvalue()  # type: ignore[attr-defined]
+
+
+def test_days_of_the_month_have_two_digits_over_reports() -> None:
+    assert re.fullmatch("[A-Z][a-z]{2} [A-Z][a-z]{2} [0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}", day_and_time(1796085497.0))
+    assert day_and_time(1796085497.0).split()[2] in ("30", "01")  # the day by any time zone
