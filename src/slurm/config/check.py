@@ -5,14 +5,20 @@ Not here: the checks themselves, which every reading makes (`config`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from slurm.config.config import Config, load
 from slurm.model.errors import ConfigError
 
 
-def check(path: str) -> tuple[int, list[str]]:
-    """(exit status, lines to print) for the configuration at `path`: 0 and a summary, or 1 and every error with file and line."""
+def check(path: str, use: Callable[[Config], object] = lambda conf: None) -> tuple[int, list[str]]:
+    """(exit status, lines to print) for the configuration at `path`: 0 and a summary, or 1 and every error with file and line.
+
+    `use` makes of it what the daemon will, so that what it would not start with is said here.
+    """
     try:
         conf = load(path)
+        use(conf)
     except ConfigError as error:
         return 1, [*error.lines(), f"{path}: cannot be used"]
     warnings = [*conf.warnings, *traps(conf)]

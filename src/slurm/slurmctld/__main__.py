@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise Unreachable(message="no slurm.conf: name one with -f or SLURM_CONF, or start a cluster with `slurm up`")
         path = os.path.abspath(path)
         if options.test:
-            status, lines = check.check(path)
+            status, lines = check.check(path, lambda conf: setup.configured(conf, 0.0, []))
             print("\n".join(lines))
             return status
         config = load(path)

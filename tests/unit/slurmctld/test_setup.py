@@ -1,6 +1,7 @@
 """From a configuration to settings, nodes and partitions."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from slurm.config.config import Config, parse
 from slurm.model.errors import ConfigError
 from slurm.model.states import NodeState
 from slurm.slurmctld import setup
+from slurm.slurmctld.__main__ import main
 
 BASE = "ClusterName=test\nSlurmctldHost=head\nNodeName=cn[01-02] CPUs=4 RealMemory=4000{node}\nPartitionName=debug Nodes=ALL Default=YES\n{more}\n"
 
@@ -121,3 +123,12 @@ def test_cores_of_devices_are_cores_also_where_each_has_two_threads() -> None:
     lines = "NodeName=a Name=gpu File=/dev/g0 Cores=0-3\nNodeName=a Name=gpu File=/dev/g1 Cores=4-7\nNodeName=b Name=gpu File=/dev/g[0-1] Cores=8-15\n"
     nodes = setup.configured(conf(f"GresTypes=gpu\nNodeName=a {shape}\nNodeName=b {shape}", gres=lines), 0.0, []).nodes[-2:]
     assert [[list(pool.cores) for pool in node.gres] for node in nodes] == [[list(range(8)), list(range(8, 16))], [list(range(8, 16))]], "b has CPU numbers written"
+
+
+@pytest.mark.parametrize("line", ["Licenses=matlab:abc", "PreemptType=preempt/foo"])
+def test_slurmctld_t_says_what_slurmctld_would_not_start_with(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "slurm.conf"
+    path.write_text(BASE.format(node="", more=line))
+    assert main(["-t", "-f", str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{path}: {line}") and lines[-1] == f"{path}: cannot be used"
