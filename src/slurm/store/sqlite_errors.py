@@ -36,11 +36,14 @@ def _translated(path: str, error: sqlite3.Error) -> StoreError:
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Errors of the statements inside come out as StoreError."""
+    """Errors of the statements inside come out as StoreError, and so do values that are none: in SQLite any column may hold any kind."""
     try:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from error
+    except (TypeError, ValueError, KeyError) as error:
+        raise StoreError(message=f"{path} is damaged: {error}", hints=[
+            "restore the StateSaveLocation from a backup, or move the file away to start with an empty cluster"]) from error
 
 
 @contextmanager

@@ -168,6 +168,8 @@ class SqliteJournal:
     def _newest(self) -> int:
         newest, old = self._writer.execute("SELECT (SELECT max(seq) FROM events), (SELECT max(seq) FROM snapshots)").fetchone()
         whole = self._writer.execute("SELECT max(seq) FROM complete").fetchone()[0] if self._facts.format == sqlite_format.FORMAT else 0
+        if newest and whole and int(newest) < int(whole):  # events go from the first on, and the newest is never given up while others stay
+            raise self._damaged(f"the snapshot says that it covers event {whole}, but the newest of the events is {newest}")
         return max(int(newest or 0), int(old or 0), int(whole or 0))
 
     # --- reading -----------------------------------------------------------------------------------------------------------
@@ -227,9 +229,9 @@ class SqliteJournal:
         """The content with this SHA-256; StoreError when it is not kept or damaged."""
         with reading(self.path):
             row = self._reader.execute("SELECT blob FROM payloads WHERE digest = ?", (bytes.fromhex(digest),)).fetchone()
-        if row is None:
-            raise self._damaged(f"payload {digest} is missing")
-        return expand(digest, row[0])
+            if row is None:
+                raise self._damaged(f"payload {digest} is missing")
+            return expand(digest, row[0])
 
     def outbox(self, after: int, most: int, size: int) -> list[Parcel]:
         """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes.

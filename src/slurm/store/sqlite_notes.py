@@ -45,22 +45,22 @@ class Reader:
             rows = self._open().execute(
                 "SELECT number, body, crc FROM notices WHERE destination = ? AND number > ? ORDER BY number LIMIT ?",
                 (destination, after, most)).fetchall()
-        for number, body, crc in rows:
-            if zlib.crc32(body) != crc:
-                raise StoreError(message=f"{self._path} is damaged: notice {number} has a wrong checksum")
+            for number, body, crc in rows:
+                if zlib.crc32(body) != crc:
+                    raise StoreError(message=f"{self._path} is damaged: notice {number} has a wrong checksum")
         return [KeptNote(number, body) for number, body, _ in rows]
 
     def last(self) -> int:
         """The highest number that was ever given, 0: none."""
         with self._mutex, reading(self._path):
             row = self._open().execute("SELECT seq FROM sqlite_sequence WHERE name = 'notices'").fetchone()
-        return int(row[0]) if row is not None else 0
+            return int(row[0]) if row is not None else 0
 
     def clock(self) -> float:
         """The moment up to which time brought notices about, 0: none yet."""
         with self._mutex, reading(self._path):
             row = self._open().execute("SELECT value FROM meta WHERE key = ?", (_CLOCK,)).fetchone()
-        return float(row[0]) if row is not None else 0.0
+            return float(row[0]) if row is not None else 0.0
 
     def close(self) -> None:
         """Let go of the connection; it is made again when it is needed."""

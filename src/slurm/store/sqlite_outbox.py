@@ -72,7 +72,7 @@ class Reader:
             if not self._open().execute("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone()[0]:
                 return 0
             row = self._open().execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-        return int(row[0]) if row is not None else 0
+            return int(row[0]) if row is not None else 0
 
     def close(self) -> None:
         """Let go of the connection; it is made again when it is needed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,17 @@ def test_a_state_that_a_slurmctld_has_and_one_that_is_there_already_are_refused(
     assert sorted(os.listdir(tmp_path)) == ["export", "source"]
 
 
+def test_a_snapshot_that_claims_events_that_there_are_not_is_told_and_skips_none(source: Path, tmp_path: Path) -> None:
+    with closing(SqliteJournal(str(source / "journal.db"))) as journal:
+        journal.append([Record(at=1.0, kind="Submitted", body=b"x")])
+    with closing(sqlite3.connect(source / "journal.db")) as forging:
+        forging.execute("UPDATE complete SET seq = seq + 100")
+        forging.commit()
+    (tmp_path / "state").mkdir()
+    with pytest.raises(StoreError, match="the snapshot says that it covers event"):
+        copy(str(source), str(tmp_path / "state"))
+
+
 def test_a_damaged_state_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
     with sqlite3.connect(source / "journal.db") as spoiling:
         spoiling.execute("UPDATE outbox SET body = x'78' WHERE sequence = 2")
@@ -86,3 +98,23 @@ def test_a_damaged_state_leaves_nothing_behind(source: Path, tmp_path: Path) -> 
     with pytest.raises(StoreError, match="wrong checksum"):
         copy(str(source), str(tmp_path / "export"))
     assert os.listdir(tmp_path) == ["source"]
+
+
+@pytest.mark.parametrize("change", [
+    "UPDATE payloads SET blob = 'x'", "UPDATE payloads SET blob = 1.5", "UPDATE outbox SET body = 7", "UPDATE notices SET body = 'x'",
+    "UPDATE sqlite_sequence SET seq = 'x'", "UPDATE complete SET seq = 'x'", "UPDATE meta SET value = 'x' WHERE key = 'notices clock'",
+    "UPDATE rows SET key = x'00' WHERE kind = 'cluster'", "UPDATE events SET kind = 5"])
+def test_a_forged_file_is_refused_with_a_sentence_and_leaves_nothing_behind(source: Path, tmp_path: Path, change: str) -> None:
+    """In SQLite a column may hold any kind of value: some were tracebacks."""
+    copy(str(source), str(tmp_path / "made.db"))
+    with closing(sqlite3.connect(tmp_path / "made.db")) as forging:
+        forging.execute(change)
+        forging.commit()
+    (tmp_path / "state").mkdir()
+    try:
+        copy(str(tmp_path / "made.db"), str(tmp_path / "state"))
+    except StoreError:
+        assert not (tmp_path / "state" / "journal.db").exists()
+    else:
+        assert "events" in change, "it has none: all of them are in the snapshot"
+
