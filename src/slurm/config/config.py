@@ -9,6 +9,7 @@ Lives here: what daemons read. Not here: finding the file and asking keys, which
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -83,6 +84,15 @@ class Config(Keys):
         self._verify()
         self._verify_gres()
         self.raise_problems()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file and of those beside it, whatever folder they are in."""
+        text, siblings, _ = self._files
+        found = hashlib.sha256(text.encode("utf-8", "surrogateescape"))
+        for name in sorted(siblings, key=os.path.basename):
+            found.update(f"\0{os.path.basename(name)}\0{siblings[name]}".encode("utf-8", "surrogateescape"))
+        return found.hexdigest()
 
     def with_nodes(self, lines: Sequence[str]) -> Config:
         """This configuration with the nodes of these NodeName lines too, as they are made while a cluster runs.

@@ -25,14 +25,15 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _TIME_SPACE = "/proc/self/ns/time"
 
 
-def _boottime() -> float:
+def boottime() -> float:
+    """Seconds since this machine started, sleep included: nobody sets them."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Clock:
     """Called for seconds since the epoch. `wall` is the machine's clock, `boot` the seconds since it started, sleep included."""
 
-    def __init__(self, *, wall: Callable[[], float] = time.time, boot: Callable[[], float] = _boottime) -> None:
+    def __init__(self, *, wall: Callable[[], float] = time.time, boot: Callable[[], float] = boottime) -> None:
         self._wall = wall
         self._boot = boot
         self._started = wall() - boot()  # when the machine started, by this clock
@@ -73,6 +74,19 @@ class Clock:
             pass
         except (OSError, ValueError) as error:
             log.warning("%s cannot be read, so that nobody knows whether the clock was set meanwhile: %s", self._path, error)
+
+    def continue_as(self, folder: str, started: float | None) -> None:
+        """Go on by the clock of the leader before this one, which ran on another machine: by it this machine started at `started`.
+
+        In seconds since the epoch; None: that is not known, and this machine's own clock counts. What this machine wrote down when it led
+        itself is no news any more.
+        """
+        self._path = os.path.join(folder, FILE)
+        if started is None or abs(started - self._started) <= JUMP_SECONDS:
+            return
+        log.warning("the clock of this machine shows %.0f s %s than that of the leader before: jobs keep their times. Set one of the two",
+                    abs(self._started - started), "more" if self._started > started else "less")
+        self._started = started
 
     def keep(self) -> None:
         """Write down, if it is news, what `continue_from` needs."""

@@ -31,14 +31,16 @@ def beat_seconds(timeout: float) -> float:
 class Lead:
     """One term of this process. `lost` is called once, with why, when another leads.
 
-    `timeout`: SlurmctldTimeout, 0 where nobody stands by.
+    `timeout`: SlurmctldTimeout, 0 where nobody stands by. `beats`: it beats then too, since others might reach the state: who copies it, or
+    somebody who was started by mistake.
     """
 
     def __init__(self, lease: Lease, term: Term, timeout: float, lost: Callable[[Deposed], None], *,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic, beats: bool = False) -> None:
         self.term = term
         self._lease = lease
         self._timeout = timeout
+        self._beats = beats or bool(timeout)
         self._lost = lost
         self._clock = clock
         self._sure = clock()  # when it was last known that we lead
@@ -49,9 +51,9 @@ class Lead:
 
     async def keep(self) -> None:
         """Beat for as long as this task lives."""
-        while self._timeout and not self._over:
+        while self._beats and not self._over:
             await self._beat()
-            await asyncio.sleep(beat_seconds(self._timeout))
+            await asyncio.sleep(beat_seconds(self._timeout) if self._timeout else LONGEST_BEAT)
 
     @property
     def doubtful(self) -> bool:

@@ -168,7 +168,7 @@ class Links:
             beat = min(HEARTBEAT_SECONDS, self.standby_seconds / 4 or HEARTBEAT_SECONDS)
             answer: Message = SackdAccepted(heartbeat=max(0.2, beat), cluster_name=self._cluster_name)
         elif isinstance(message, SackdAlive):
-            answer = n.Alive()
+            answer = n.Alive(now=self._now())
         else:
             self.relays.on_message(peer, message)
             return

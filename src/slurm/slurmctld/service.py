@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 
+from slurm.config import state_location
 from slurm.config.config import Config, load
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
@@ -34,7 +35,7 @@ from slurm.slurmctld.clock import Clock
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.handlers.metrics import TYPE, PlainMetrics
-from slurm.slurmctld.lead import Lead, beat_seconds
+from slurm.slurmctld.lead import LONGEST_BEAT, Lead, beat_seconds
 from slurm.slurmctld.notices.service import Notices
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.restoring import restore
@@ -134,6 +135,8 @@ class Service:
         self._handing_over = False
         self._warm: Warm | None = None  # what was followed while it stood by
         self._forced = False  # whether the lead was taken from one that had not released it
+        self._before = ""  # who of several led before, and when this machine started by its clock
+        self._leaders_clock: float | None = None
         self._verbosity_of = verbosity_of
         self._log_path = log_path
         self._signals = signals or Signals()
@@ -200,22 +203,40 @@ class Service:
             self._warm = Warm(state)
             standby = Standby(self.config, self.seat, state.lease, fresh=self._fresh, stopping=self._stopping, follow=self._warm.follow)
             term = await standby.run(ready)
-            self._forced = standby.forced
+            self._forced, self._before, self._leaders_clock = standby.forced, standby.before, standby.leaders_clock
             try:
                 self.config = load(self.config.path)  # it may have stood by for long
             except ConfigError as error:
                 log.error("the configuration was not read again, that of the start holds: %s", "; ".join(error.lines()))
             return term
         seen = state.lease.read()
+        if seen is not None and self._is_shared and not seen.released and seen.holder != self.seat.host:
+            await self._see_that_nobody_leads(state, seen)
         return state.lease.claim(self.seat.host, self.seat.address, seen.epoch if seen is not None else 0)
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether the state is where slurmctlds of other machines reach it too, whatever slurm.conf says."""
+        return state_location.is_one(self.config.text("StateSaveLocation"))
+
+    async def _see_that_nobody_leads(self, state: State, term: Term) -> None:
+        """StoreError while another machine's slurmctld leads with this state: it would be deposed in the middle of its work."""
+        log.warning("%s led with this state and did not end in order: its beats are waited for", term.holder)
+        await asyncio.sleep(LONGEST_BEAT + 1)
+        if await asyncio.to_thread(state.lease.read) != term:
+            raise StoreError(message=f"{term.holder} leads with its state at {state.location}", hints=[
+                f"stop slurmctld on {term.holder} first, or name both machines in lines SlurmctldHost"])
 
     async def _serve_in(self, state: State, term: Term, owners: frozenset[int], ready: Callable[[], None]) -> None:
         """Lead in a term, from the state that is on disk to the last thing that is written."""
         began = time.monotonic()
-        lead = self._lead = Lead(state.lease, term, 0.0 if self.seat.alone else self._standby_seconds, self._broken)
+        lead = self._lead = Lead(state.lease, term, 0.0 if self.seat.alone else self._standby_seconds, self._broken, beats=self._is_shared)
         self._make_keys(state)
         journal = state.journal(term)
-        self._clock.continue_from(self._folder, journal.last_seq)
+        if self._before in ("", self.seat.host):
+            self._clock.continue_from(self._folder, journal.last_seq)
+        else:
+            self._clock.continue_as(self._folder, self._leaders_clock)
         try:
             cluster = self._restore(journal, term)
             commit = GroupCommit(journal, asyncio.get_running_loop())
@@ -258,7 +279,7 @@ class Service:
             return
         ctl.links.standby_seconds = self._standby_seconds
         ctl.standbys = Standbys(self.seat, [each.host for each in self.config.controllers], ctl.relays, beat_seconds(self._standby_seconds),
-                                self.config.cluster_name, self._hand_over, ctl.triggers.happened)
+                                self.config.cluster_name, self._hand_over, ctl.triggers.happened, lambda: self.config.digest)
         if self.seat.rank:
             ctl.triggers.began = ("backup_slurmctld_assumed_control", *(("primary_slurmctld_failure",) if self._forced else ()))
         ctl.links.of_standby = ctl.standbys.on_message

@@ -103,6 +103,7 @@ class Standby:
         self._holders = [each.host for each in conf.controllers]
         self._owners = {0, os.getuid(), *setup.operators(conf)}
         self.forced = False  # whether the lead was taken from one that had not released it
+        self.before = ""  # who led before
         self._watch = Watch(seat, self._timeout, fresh=fresh)
         self._started = time.time()
         self._leader = ""
@@ -123,7 +124,7 @@ class Standby:
                         log=logging.getLogger("slurmctld.net"))
         pid_file = conf.text("SlurmctldPidFile")
         relay = Relay(socket_beside(pid_file), log=log) if auth == "auth/slurm" else None
-        link = self._link = StandbyLink(self._seat, relay, offered=self._on_offered, stop=self._stopping.set)
+        link = self._link = StandbyLink(self._seat, relay, offered=self._on_offered, stop=self._stopping.set, conf=conf.digest)
         others = [tcp(each.addr, conf.slurmctld_port) for rank, each in enumerate(conf.controllers) if rank != self._seat.rank]
         link.link = SocketLink(others, link, trust=trusting.trust, wanted=Wanted(owners=tuple(self._owners)), log=log,
                                longest_pause=max(0.2, min(5.0, self._timeout / 8)))
@@ -183,6 +184,7 @@ class Standby:
     async def _claim(self, term: Term | None, why: str) -> Term | None:
         log.warning("%s: this slurmctld (%s) takes the lead", why, self._seat.host)
         self.forced = term is not None and not term.released and term.holder != self._seat.host
+        self.before = term.holder if term is not None else ""
         try:
             return await asyncio.to_thread(
                 lambda: self._lease.claim(self._seat.host, self._seat.address, term.epoch if term is not None else 0))
@@ -192,6 +194,12 @@ class Standby:
             log.error("the lead cannot be taken: %s", "; ".join(error.lines()))
         self._watch.offered = False
         return None
+
+    @property
+    def leaders_clock(self) -> float | None:
+        """When this machine started, by the clock of who led before (seconds since the epoch); None where that is not known."""
+        known = self._link.leaders_clock if self._link is not None else None
+        return known.started if known is not None and known.host == self.before else None
 
     # --- what others want ------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,6 +16,7 @@ from slurm.model.version import SLURM_VERSION
 from slurm.net.channels import Channels
 from slurm.net.link import Link
 from slurm.net.relay import Relay
+from slurm.slurmctld.clock import JUMP_SECONDS, boottime
 from slurm.slurmctld.seat import Seat
 from slurm.wire import frames
 from slurm.wire.message import Message
@@ -26,18 +28,31 @@ from slurm.wire.standby_messages import AskLead, RegisterStandby, StandbyAccepte
 log = logging.getLogger("slurmctld")
 IN_STANDBY = "ESLURM_IN_STANDBY_MODE"
 SILENT_HEARTBEATS = 4
+QUICK_SECONDS = 1.0
+"""An answer that took longer does not tell what the leader's clock shows now."""
 _SETTINGS = Settings()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(StandbyAccepted | TakeLead | StopStandby | Alive | Failure | OfChannel).decode
 
 
+class LeadersClock(NamedTuple):
+    """By the clock of `host` this machine started at `started`, in seconds since the epoch."""
+
+    host: str
+    started: float
+
+
 class StandbyLink:
-    """The listener of the link; `link` is set by its owner before the link starts. `offered`, `stop`: called when the leader says so."""
+    """The listener of the link; `link` is set by its owner before the link starts. `offered`, `stop`: called when the leader says so.
+
+    `conf`: the digest of this one's configuration. `leaders_clock`: what the leader said last, None before.
+    """
 
     link: Link
 
-    def __init__(self, seat: Seat, relay: Relay | None, *, offered: Callable[[], None], stop: Callable[[], None],
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seat: Seat, relay: Relay | None, *, offered: Callable[[], None], stop: Callable[[], None], conf: str = "",
+                 clock: Callable[[], float] = time.monotonic, boot: Callable[[], float] = boottime,
+                 wall: Callable[[], float] = time.time) -> None:
         self._seat = seat
         self._relay = relay
         self._offered = offered
@@ -45,6 +60,13 @@ class StandbyLink:
         self._clock = clock
         self._heard = clock()
         self._refused = ""
+        self._conf = conf
+        self._boot = boot
+        self._wall = wall
+        self._leader = ""
+        self._asked = 0.0  # when the leader was last told that this one lives, by `boot`
+        self.leaders_clock: LeadersClock | None = None
+        self._warned = False
         self._heartbeat: asyncio.Task[None] | None = None
 
     def ask(self, *, wished: bool) -> bool:
@@ -57,7 +79,7 @@ class StandbyLink:
     def on_up(self) -> None:
         """Connected: register."""
         self._heard = self._clock()
-        self._send(RegisterStandby(host=self._seat.host, rank=self._seat.rank, version=SLURM_VERSION))
+        self._send(RegisterStandby(host=self._seat.host, rank=self._seat.rank, version=SLURM_VERSION, conf=self._conf))
 
     def on_message(self, codec: int, payload: bytes) -> None:
         """From the leader, or one that stands by as well; what is not understood breaks the connection (the link does it)."""
@@ -68,12 +90,17 @@ class StandbyLink:
             if self._relay is not None and self._relay.channels is not None:
                 self._relay.channels.on_message(message)
         elif isinstance(message, StandbyAccepted):
-            self._refused = ""
+            self._refused, self._leader, self._warned = "", message.host, False
             log.info("connected to %s, which leads", message.host)
+            if message.conf not in ("", self._conf):
+                log.warning("slurm.conf here, or a file beside it, is another one than that of %s, which leads: this slurmctld would lead "
+                            "by its own", message.host)
             if self._relay is not None:
                 self._relay.up(Channels(self._send, self.link.drained))
             self._stop_beating()
             self._heartbeat = asyncio.get_running_loop().create_task(self._beat(message.heartbeat))
+        elif isinstance(message, Alive):
+            self._told_time(message.now)
         elif isinstance(message, TakeLead):
             self._offered()
         elif isinstance(message, StopStandby):
@@ -81,6 +108,17 @@ class StandbyLink:
             self._stop()
         elif isinstance(message, Failure):
             self._failed(message)
+
+    def _told_time(self, now: float) -> None:
+        boot = self._boot()
+        if not now or boot - self._asked > QUICK_SECONDS:
+            return  # it was sent long ago, and this process or its machine slept
+        self.leaders_clock = LeadersClock(self._leader, now - boot)
+        by = self._wall() - now
+        if abs(by) > JUMP_SECONDS and not self._warned:
+            self._warned = True
+            log.warning("the clock of this machine shows %.0f s %s than that of %s, which leads: let both follow a time server", abs(by),
+                        "more" if by > 0 else "less", self._leader)
 
     def _failed(self, message: Failure) -> None:
         told = "; ".join([message.message, *message.hints])
@@ -110,6 +148,7 @@ class StandbyLink:
 
     async def _beat(self, seconds: float) -> None:
         while True:
+            self._asked = self._boot()
             self._send(SackdAlive())
             await asyncio.sleep(seconds)
             silent = self._clock() - self._heard

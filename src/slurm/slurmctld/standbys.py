@@ -21,11 +21,10 @@ ROLE = "slurmctld"
 
 class Standbys:
     """Those that are connected, by rank. `seat` is the leader's own, `hosts` all of them by rank; `hand_over` ends this one's lead in
-    order,
-    `happened` takes what triggers wait for."""
+    order, `happened` takes what triggers wait for, `conf` gives the digest of the configuration that holds."""
 
     def __init__(self, seat: Seat, hosts: list[str], relays: Relays, heartbeat: float, cluster: str, hand_over: Callable[[], None],
-                 happened: Callable[[str], None] = lambda what: None) -> None:
+                 happened: Callable[[str], None] = lambda what: None, conf: Callable[[], str] = str) -> None:
         self.seat = seat
         self.hosts = hosts
         self._relays = relays
@@ -33,6 +32,7 @@ class Standbys:
         self._cluster = cluster
         self._hand_over = hand_over
         self._happened = happened
+        self._conf = conf
         self._peers: dict[int, Peer] = {}
 
     def is_up(self, rank: int) -> bool:
@@ -65,8 +65,11 @@ class Standbys:
         self._peers[message.rank] = peer
         peer.on_close(lambda: self._closed(message.rank, peer))
         self._relays.attach(peer, Relayer(ADMIN, message.host))
-        _send(peer, StandbyAccepted(heartbeat=self._heartbeat, host=self.seat.host, cluster_name=self._cluster))
+        conf = self._conf()
+        _send(peer, StandbyAccepted(heartbeat=self._heartbeat, host=self.seat.host, cluster_name=self._cluster, conf=conf))
         log.info("slurmctld of %s stands by", message.host)
+        if conf and message.conf not in ("", conf):
+            log.warning("slurm.conf of %s, or a file beside it, is another one than here: it would lead by its own", message.host)
         if message.rank:
             self._happened("backup_slurmctld_resumed_operation")
 

@@ -15,19 +15,22 @@ from slurm.wire.message import Message
 
 
 class RegisterStandby(Message):
-    """First message of a standby → StandbyAccepted or Failure. `rank`: of its line SlurmctldHost, from 0."""
+    """First message of a standby → StandbyAccepted or Failure. `rank`: of its line SlurmctldHost, from 0; `conf`: SHA-256 of slurm.conf and
+    the files beside it."""
 
     host: Name
     rank: Annotated[int, Whole(0, 1_000)]
     version: Word = ""
+    conf: Word = ""
 
 
 class StandbyAccepted(Message):
-    """The leader knows it: `host` leads, and is told every `heartbeat` seconds that the standby lives."""
+    """The leader knows it: `host` leads, and is told every `heartbeat` seconds that the standby lives. `conf`: as in RegisterStandby."""
 
     heartbeat: Annotated[float, Real(0.01, 86_400)]
     host: Name = ""
     cluster_name: Name = ""
+    conf: Word = ""
 
 
 class AskLead(Message):

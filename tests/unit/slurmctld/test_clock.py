@@ -76,3 +76,28 @@ def test_another_start_of_the_machine_or_a_damaged_file_says_nothing(tmp_path: P
     assert clock.jump == 0.0
     clock.keep()
     assert (tmp_path / FILE).read_text() != text
+
+
+@pytest.mark.parametrize("by", [3 * 3600.0, -3600.0])
+def test_who_takes_over_goes_on_by_the_clock_of_the_leader_before(tmp_path: Path, by: float) -> None:
+    """A standby whose clock was three hours ahead ended every job that had less left."""
+    machine = Machine()
+    leaders = machine.set_to
+    machine.set_to += by
+    clock = machine.clock()
+    clock.continue_as(str(tmp_path), leaders)
+    assert clock() == leaders + machine.passed and clock.jump == by, "state is to be moved to this machine's clock, as when it was set"
+    small = machine.clock()
+    small.continue_as(str(tmp_path), machine.set_to + 2)
+    assert small.jump == 0.0 and small() == machine.set_to + machine.passed
+
+
+def test_what_a_machine_wrote_down_when_it_led_itself_is_no_news_after_another_leader(tmp_path: Path) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.continue_from(str(tmp_path), 0)
+    clock.keep()
+    machine.set_to += 2 * DAY  # it was wrong, and set right while another one led
+    again = machine.clock()
+    again.continue_as(str(tmp_path), None)
+    assert again.jump == 0.0 and again() == machine.set_to + machine.passed
