@@ -144,9 +144,9 @@ def test_held_jobs_wait_until_they_are_released(cluster: Cluster) -> None:
 
 def test_a_waiting_job_may_be_held_and_let_go_as_often_as_one_likes(cluster: Cluster) -> None:
     job = cluster.sbatch("--begin=now+1hour", *NOTHING, "--wrap", "true")
-    for word in ("hold", "uhold"):
+    for word, reason in (("hold", "JobHeldAdmin"), ("uhold", "JobHeldUser")):
         cluster.ok("scontrol", word, job)
-        assert waits(cluster, job).startswith("PD JobHeldUser")
+        assert waits(cluster, job).startswith(f"PD {reason}")
         assert cluster.field(job, "Priority") == "0"
         cluster.ok("scontrol", "release", job)
         assert waits(cluster, job).startswith("PD BeginTime")

@@ -28,6 +28,7 @@ from slurm.options.components import resolve_all
 from slurm.options.resolve import Resolved
 
 _JOB_NAME = "interactive"
+_NAME_WITHOUT_SHELL = "no-shell"
 _NOTED = (signal.SIGINT, signal.SIGQUIT, *ENDING, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
 _STOPPING = (signal.SIGINT, signal.SIGQUIT, *ENDING)
 _BELL_SECONDS = 10.0
@@ -105,7 +106,8 @@ class Call:
         return self._run_program(allocation, allocation.granted)
 
     def _request(self, component: Resolved) -> dict[str, object]:
-        request = requests.of_job(component, self._shell.argv, self._shell.environ, _JOB_NAME)
+        request = requests.of_job(component, self._shell.argv, self._shell.environ,
+                                  _NAME_WITHOUT_SHELL if self._resolved.flag("no_shell") else _JOB_NAME)
         requests.fit_nodes(request, self._voice.info)
         if self._resolved.flag("no_shell"):
             request["no_shell"] = True
@@ -121,7 +123,8 @@ class Call:
 
     def _run_program(self, allocation: Allocation, granted: dict[str, Any]) -> int:
         argv = self._resolved.rest or self._shell_words(granted)
-        program = self._program = Program(argv, {**self._shell.environ, **granted.get("environment", {}), **self._added})
+        environment = {**self._shell.environ, **granted.get("environment", {}), **self._added}
+        program = self._program = Program(argv, environment, str(self._resolved.request.get("work_dir") or ""))
         allocation.on_change = lambda: self._on_job_news(allocation, program)
         try:
             program.start()

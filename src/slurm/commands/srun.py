@@ -150,6 +150,7 @@ class Call:
         shell = self._shell
         request = requests.of_job(resolved, shell.argv, shell.environ, os.path.basename(resolved.rest[0]))
         requests.fit_nodes(request, self._voice.info)
+        requests.fit_tasks_per_node(request, self._voice.info)
         return cli_filter.pre_submit(shell, request)
 
     def _not_allocated(self, allocation: Allocation) -> int:
@@ -182,6 +183,7 @@ class Call:
         steps = [requests.of_step(part.resolved, self._shell.argv) for part in self._parts]
         for request in steps:
             requests.fit_nodes(request, self._voice.info)
+            requests.fit_tasks_per_node(request, self._voice.info)
         if "SLURM_JOB_NODELIST" in environ and environ.get("SLURM_JOB_ID") == str(job_id):
             self._tell_of_nodes(
                 job_id, int(environ.get("SLURM_JOB_NUM_NODES", "1")), environ["SLURM_JOB_NODELIST"],
@@ -303,10 +305,10 @@ class Call:
             {**self._shell.environ, **granted.get("environment", {})})
         asked = resolved.request
         wanted = [str(asked.get(name, "")) for name in ("stdin", "stdout", "stderr")]
-        streams = redirect.TERMINAL if terminal else redirect.plan(wanted[0], wanted[1], wanted[2], fields)
+        ntasks = sum(len(place["ranks"]) for part in (granted, *granted.get("components", ())) for place in part["layout"])
+        streams = redirect.TERMINAL if terminal else redirect.plan(wanted[0], wanted[1], wanted[2], fields, ntasks)
         append = asked.get("open_mode") == "append"
         folder = _work_dir(asked.get("work_dir"))
-        ntasks = sum(len(place["ranks"]) for part in (granted, *granted.get("components", ())) for place in part["layout"])
         launch = {
             "credential": granted["credential"], "argv": words, "work_dir": folder,
             "stdin": streams.stdin.remote, "stdout": streams.stdout.remote, "stderr": streams.stderr.remote, "append": append,

@@ -1,4 +1,4 @@
-"""Holding and releasing pending jobs: what `scontrol hold`, `uhold` and `release` ask, as events."""
+"""Holding and releasing jobs, waiting ones and, for when they are put back, running ones: what `scontrol hold`, `uhold`, `release` ask."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from slurm.model.ids import JobId
 
 
 def hold(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float, *, user: bool = False) -> list[e.Event]:
-    """Keep pending jobs from starting. An operator's hold can only be lifted by operators, unless `user`, or the job is their own."""
+    """Keep jobs from starting, running ones from starting again. An operator's hold is an administrator's, which only operators lift,
+    unless `user`."""
     events: list[e.Event] = []
-    for chosen in _waiting(state, ids, caller):
+    operator = is_operator(state, caller)
+    for chosen in _not_ended(state, ids, caller):
         job = chosen.job
-        admin = job.owner.uid != caller.uid and not user
+        admin = not user and (operator or job.owner.uid != caller.uid)
         events += [e.Held(at=now, job=job.id, admin=admin, task=task) for task in selection.each_task(chosen)]
     return events
 
@@ -26,7 +28,7 @@ def hold(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float, 
 def release(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float) -> list[e.Event]:
     """Let held jobs start; a requeue delay ends too."""
     events: list[e.Event] = []
-    for chosen in _waiting(state, ids, caller):
+    for chosen in _not_ended(state, ids, caller):
         job = chosen.job
         if job.held == "admin" and not is_operator(state, caller):
             raise NotPermitted("ESLURM_ACCESS_DENIED", hints=[f"job {chosen.shown} was held by an administrator"])
@@ -34,17 +36,17 @@ def release(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: floa
     return events
 
 
-def _waiting(state: ClusterState, ids: Iterable[str], caller: e.Caller) -> list[Chosen]:
-    """The chosen jobs that wait: one that runs needs no hold and has none. NotNow when all that there was of a job has ended."""
+def _not_ended(state: ClusterState, ids: Iterable[str], caller: e.Caller) -> list[Chosen]:
+    """The chosen jobs that have not ended. NotNow when all that there was of a job has ended."""
     found = selection.by_ids(state, ids)
-    waiting = []
+    meant = []
     for chosen in found:
         require_owner(state, caller, chosen.job)
-        if chosen.job.id in state.pending or chosen.job.lost is not None:
-            waiting.append(chosen)
+        if not chosen.job.state.finished and not chosen.job.completing or chosen.job.lost is not None:
+            meant.append(chosen)
     groups = {chosen.job.array_job or chosen.job.id for chosen in found if not chosen.job.state.finished}
     for chosen in found:
         group: JobId = chosen.job.array_job or chosen.job.id
         if group not in groups:
             raise NotNow("ESLURM_ALREADY_DONE", hints=[f"job {chosen.shown} is {chosen.job.state.name}"])
-    return waiting
+    return meant

@@ -52,7 +52,7 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
             raise NotNow("ESLURM_NODES_BUSY", hints=["other steps of the job use what this one needs; --overlap shares it"])
         if _pick(full, job, request, per_task, StepGres(asked=True)) is not None:
             raise InvalidRequest("ESLURM_INVALID_GRES", hints=[*wanted.shown(), _devices(full)])
-        raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=_lacking(full, per_task, wanted))
+        raise InvalidRequest(_shortage(full, job, request, per_task), hints=_lacking(full, per_task, wanted))
     in_all = _dealt_devices(picked, wanted)
     shares = [_share(room, tasks, request, per_task, wanted, here) for (room, tasks), here in zip(picked, in_all, strict=True)]
     return Step(
@@ -172,9 +172,13 @@ def _slots(room: _Room, job: Job, request: StepRequest, per_task: int, wanted: S
     """How many tasks of the step this node could take."""
     if not room.cpus:
         return 0
-    most = 1 << 30 if request.overcommit or job.request.overcommit else len(room.cpus) // per_task
+    overcommits = request.overcommit or job.request.overcommit
+    each = 1 if overcommits else per_task
+    most = len(room.cpus) // each
     if request.mem_per_cpu and room.share.memory:
-        most = min(most, room.memory // (request.mem_per_cpu * per_task))
+        most = min(most, room.memory // (request.mem_per_cpu * each))
+    if most and overcommits:
+        most = 1 << 30
     if request.mem_per_node and room.share.memory and request.mem_per_node > room.memory:
         return 0
     if not wanted.asked and not all(held <= room.gres.get(name, NOTHING) for name, held in room.share.gres.items()):
@@ -250,6 +254,16 @@ def _share(
     if not wanted.asked:
         devices = {name: left for name, left in room.gres.items() if left}
     return NodeShare(node=NodeName(room.share.node), cpus=cpus, memory=min(memory, room.memory), gres=devices, tasks=tasks)
+
+
+def _shortage(rooms: list[_Room], job: Job, request: StepRequest, per_task: int) -> str:
+    """Slurm's name for what the job has too little of: memory when without a word on it the step had room, else CPUs, else nodes."""
+    if not rooms:
+        return "ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE"
+    freely = msgspec.structs.replace(request, mem_per_cpu=None, mem_per_node=None)
+    if _pick(rooms, job, freely, per_task, StepGres(asked=True)) is not None:
+        return "ESLURM_INVALID_TASK_MEMORY"
+    return "ESLURM_TOO_MANY_REQUESTED_CPUS"
 
 
 def _lacking(rooms: list[_Room], per_task: int, wanted: StepGres) -> list[str]:

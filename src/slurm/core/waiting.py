@@ -90,6 +90,21 @@ def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
     return [Announce(job=job.id)]
 
 
+def on_held_running(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
+    """It goes on, and stays in the queue should it be put back there."""
+    job.held = "admin" if event.admin else job.held or "user"
+    job.reason = Reason.JOB_HELD_ADMIN if job.held == "admin" else Reason.JOB_HELD_USER
+    recording.job(state, job)
+    return [Announce(job=job.id)]
+
+
+def on_released_running(state: ClusterState, job: Job, event: e.Released) -> list[Effect]:
+    """Put back, it may start again."""
+    job.held, job.reason = "", Reason.NONE
+    recording.job(state, job)
+    return [Announce(job=job.id)]
+
+
 def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect]:
     """The hold is lifted, and a requeue delay with it; a --begin asked for by the user still counts."""
     job = own_record(state, job, event.task, event.at)

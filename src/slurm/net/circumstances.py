@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from slurm.model.errors import SlurmError
 from slurm.net.discovery import rules_of
+from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
 
 
@@ -57,7 +58,10 @@ def present_folder() -> str:
 def read_host_files(resolved: Resolved, request: dict[str, object]) -> None:
     """A list of hosts with a slash in it names a file of hosts, as --nodefile does."""
     if resolved.text("nodefile"):
-        request["nodelist"] = hosts_in(resolved.text("nodefile"))
+        try:
+            request["nodelist"] = hosts_in(resolved.text("nodefile"))
+        except SlurmError as error:
+            raise OptionError("Invalid --nodefile node file", preface=[error.message]) from error
     for field in ("nodelist", "exclude"):
         if "/" in str(request.get(field, "")):
             request[field] = hosts_in(str(request[field]))
@@ -82,7 +86,8 @@ def hosts_in(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             words = [word for line in file for word in line.partition("#")[0].split()]
     except (OSError, UnicodeDecodeError) as error:
-        raise SlurmError("ESLURM_INVALID_NODE_NAME", f"Unable to read the host file {path}", hints=[str(error)]) from error
+        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise SlurmError("ESLURM_INVALID_NODE_NAME", f"slurm_allocate_resources error opening file {path}, {why}") from error
     return ",".join(word.strip(",") for word in words if word.strip(","))
 
 

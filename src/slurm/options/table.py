@@ -75,7 +75,7 @@ JOB_OPTIONS: tuple[Option, ...] = (
            help="the same as --gpu-bind, in general words"),
     Option("core-spec", "S", "number", "core_spec", metavar="N", env="SBATCH_CORE_SPEC SLURM_CORE_SPEC SALLOC_CORE_SPEC", update="CoreSpec",
            help="cores of each node to leave to the system, on whole nodes (with AllowSpecResourcesUsage)"),
-    Option("thread-spec", "", "number", "thread_spec", metavar="N", env="SBATCH_THREAD_SPEC SLURM_THREAD_SPEC SALLOC_THREAD_SPEC",
+    Option("thread-spec", "", "count", "thread_spec", metavar="N", env="SBATCH_THREAD_SPEC SLURM_THREAD_SPEC SALLOC_THREAD_SPEC",
     update="ThreadSpec",
            help="the same in threads"),
 
@@ -159,7 +159,7 @@ JOB_OPTIONS: tuple[Option, ...] = (
            help="seconds from one look at what tasks use to the next; 0: only at their end"),
 
     # Accepted, though nothing follows from it here
-    Option("delay-boot", "", "text", metavar="MINUTES", env="SBATCH_DELAY_BOOT SLURM_DELAY_BOOT SALLOC_DELAY_BOOT",
+    Option("delay-boot", "", "boot_delay", metavar="MINUTES", env="SBATCH_DELAY_BOOT SLURM_DELAY_BOOT SALLOC_DELAY_BOOT",
            harmless="nodes are never booted for a job", help="wait so long for nodes that need no boot"),
     Option("network", "", "text", metavar="TYPE", env="SBATCH_NETWORK SLURM_NETWORK SALLOC_NETWORK",
            harmless="it means something only to interconnects with a plugin of their own", help="how to use the interconnect"),

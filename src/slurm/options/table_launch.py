@@ -37,7 +37,7 @@ LAUNCH_OPTIONS: tuple[Option, ...] = (
     Option("unbuffered", "u", commands="srun", env="SLURM_UNBUFFEREDIO", help="pass output on at once, not line by line"),
     Option("pty", "", "text", commands="srun", optional="", help="give task 0 a pseudo terminal"),
     Option("multi-prog", commands="srun", help="a different program for each task, listed in a file"),
-    Option("kill-on-bad-exit", "K", "yesno", "kill_on_bad_exit", commands="srun", optional="1", metavar="0|1", env="SLURM_KILL_BAD_EXIT",
+    Option("kill-on-bad-exit", "K", "step_ends", "kill_on_bad_exit", commands="srun", optional="1", metavar="0|1", env="SLURM_KILL_BAD_EXIT",
            help="end the step when one task fails"),
     Option("wait", "W", "number", commands="srun", metavar="SECONDS", env="SLURM_WAIT",
            help="how long to wait for others after the first task ended"),

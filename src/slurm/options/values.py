@@ -18,6 +18,8 @@ _MAIL = frozenset((
     "NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "INVALID_DEPEND", "STAGE_OUT", "TIME_LIMIT", "TIME_LIMIT_90", "TIME_LIMIT_80",
     "TIME_LIMIT_50", "ARRAY_TASKS",
 ))
+_NO_SUCH_WORD = {"gres-flags": "Invalid --{name} specification", "profile": "invalid --{name}={text} option"}
+"""What Slurm says of a word that an option does not know, where it does not say "unrecognized"."""
 _LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK")
 
 
@@ -241,8 +243,11 @@ def _nice(option: Option, text: str, reading: Reading) -> Fields:
 
 
 def _priority(option: Option, text: str, reading: Reading) -> Fields:
-    if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**32 - 1):
+    sign, digits = text[:1] == "-", text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
         raise _invalid(option, text, valid="a number from 0 to 4294967294")
+    if sign or len(digits) > 10 or int(digits) >= 2**32 - 1:
+        raise OptionError("Priority must be >= 0" if sign else "Priority must be < 4294967294")
     return {"priority": int(text)}
 
 
@@ -257,6 +262,10 @@ def _no_kill(option: Option, text: str, reading: Reading) -> Fields:
     if text not in ("", "on", "off") and text.lower() not in _YES:
         raise _invalid(option, text, valid='nothing, or "off"')
     return {"no_kill": text != "off"}
+
+
+def _step_ends(option: Option, text: str, reading: Reading) -> Fields:
+    return {_target(option): _number(option, text, 0) > 0}
 
 
 def _requeue(option: Option, text: str, reading: Reading) -> Fields:
@@ -324,9 +333,10 @@ def _mail_type(option: Option, text: str, reading: Reading) -> Fields:
 def _hint_words(option: Option, text: str, reading: Reading) -> Fields:
     """Words that say how to do it: "verbose,map_cpu:0,2", "low-high:performance"; none is followed, all must exist."""
     words = _words(text, option.choices)
+    takes_amounts = option.name.endswith("-freq") or any(word.startswith(("map_", "mask_")) for word in words)
     for word in words:
-        if not (word in option.choices or _is_amount(word)):
-            message = f'unrecognized --{option.name} argument "{text}"'
+        if not (word in option.choices or _is_amount(word, takes_amounts)):
+            message = _NO_SUCH_WORD.get(option.name, 'unrecognized --{name} argument "{text}"').format(name=option.name, text=text)
             raise OptionError(message, hints=[*_meant(word, option.choices), f"valid: {', '.join(sorted(option.choices))}"])
     return {option.key: text}
 
@@ -337,8 +347,8 @@ def _words(text: str, known: frozenset[str]) -> list[str]:
     return [word for piece in pieces for word in ([piece] if piece in known else piece.split("-"))]
 
 
-def _is_amount(word: str) -> bool:
-    return word in ("", "*") or set(word.removeprefix("0x")) <= set("0123456789abcdef")
+def _is_amount(word: str, takes_amounts: bool) -> bool:
+    return word == "" or takes_amounts and (word == "*" or set(word.removeprefix("0x")) <= set("0123456789abcdef"))
 
 
 def _meant(word: str, known: Iterable[str]) -> list[str]:
@@ -367,9 +377,14 @@ def _span(option: Option, text: str, part: str) -> int:
         raise _invalid(option, text, error) from error
 
 
+def _boot_delay(option: Option, text: str, reading: Reading) -> Fields:
+    _span(option, text, text)
+    return {option.key: text}
+
+
 def _switches(option: Option, text: str, reading: Reading) -> Fields:
     count, at, wait = text.partition("@")
-    return {"switches": _number(option, count, 0), **({"switch_wait": _span(option, text, wait)} if at else {})}
+    return {"switches": _number(option, count, 1), **({"switch_wait": _span(option, text, wait)} if at else {})}
 
 
 def _propagate(option: Option, text: str, reading: Reading) -> Fields:
@@ -379,7 +394,7 @@ def _propagate(option: Option, text: str, reading: Reading) -> Fields:
             raise OptionError(
                 f"--propagate={text} is not valid.",
                 exit_code=1,
-                preface=[f"Bad rlimit name: {text}"],
+                preface=[f"Bad rlimit name: {name}"],
                 hints=["valid: ALL, NONE, " + ", ".join(_LIMITS)],
             )
     return {option.key: names}
@@ -402,6 +417,6 @@ READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
     "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
     "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind, "cpu_bind": _cpu_bind,
     "acctg_freq": _acctg_freq, "tres_bind": _tres_bind,
-    "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
+    "step_ends": _step_ends, "boot_delay": _boot_delay, "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
 }
 """Kind of value → its reader. The one place that knows the kinds."""

@@ -35,6 +35,12 @@ def test_a_command_runs_inside_the_allocation(tmp_path: Path) -> None:
         assert cluster.asked("Relinquish")[0]["status"] == 7 << 8
 
 
+def test_a_command_runs_in_the_folder_of_chdir_and_is_found_there(tmp_path: Path) -> None:
+    (tmp_path / "mine").symlink_to("/bin/pwd")
+    with fake_cluster(tmp_path) as cluster:
+        assert salloc(cluster, "-D", str(tmp_path), "mine").out == f"{tmp_path}\n"
+
+
 def test_quiet_leaves_only_errors(tmp_path: Path) -> None:
     with fake_cluster(tmp_path) as cluster:
         assert salloc(cluster, "--quiet", "true") == (0, "", "")
@@ -112,6 +118,7 @@ def test_without_a_shell_the_allocation_stays(tmp_path: Path) -> None:
     with fake_cluster(tmp_path) as cluster:
         assert salloc(cluster, "--no-shell") == (0, "", GRANTED)
         assert cluster.asked("AllocateJob")[0]["request"]["no_shell"] is True
+        assert cluster.asked("AllocateJob")[0]["request"]["name"] == "no-shell"
         assert cluster.asked("Relinquish") == []
 
 

@@ -8,7 +8,7 @@ from slurm.core import events as e
 from slurm.core import hold
 from slurm.core.cluster import Cluster
 from slurm.model.errors import NotFound, NotNow, NotPermitted
-from slurm.model.states import Reason
+from slurm.model.states import JobState, Reason
 from slurm.testing import builders as b
 
 
@@ -52,11 +52,36 @@ def test_strangers_cannot_hold() -> None:
         hold.hold(c, ["1"], b.BOB, b.T0)
 
 
-def test_a_running_job_needs_no_hold_and_one_that_has_ended_is_refused() -> None:
+def test_a_running_job_that_is_held_goes_on_and_stays_in_the_queue_when_it_is_put_back() -> None:
     c = b.cluster()
     job = b.started(c)
-    assert hold.hold(c, ["1"], b.ALICE, b.T0) == hold.release(c, ["1"], b.ALICE, b.T0) == []
-    b.finish(c, job)
+    apply(c, hold.hold(c, ["1"], b.ALICE, b.T0))
+    assert (job.state, job.reason) == (JobState.RUNNING, Reason.JOB_HELD_USER)
+    c.apply(e.Requeued(at=b.T0, job=job.id, by=b.ROOT.uid))
+    b.free(c, job)
+    assert (job.state, job.reason) == (JobState.PENDING, Reason.JOB_HELD_USER)
+    apply(c, hold.release(c, ["1"], b.ALICE, b.T0))
+    assert job.held == ""
+
+
+def test_a_running_job_that_is_released_again_may_start_when_it_is_put_back() -> None:
+    c = b.cluster()
+    job = b.started(c)
+    apply(c, hold.hold(c, ["1"], b.ALICE, b.T0))
+    apply(c, hold.release(c, ["1"], b.ALICE, b.T0))
+    assert (job.held, job.reason) == ("", Reason.NONE)
+
+
+def test_an_operators_hold_is_an_administrators_also_of_his_own_job() -> None:
+    c = b.cluster()
+    job = b.submit(c, by=b.ROOT)
+    apply(c, hold.hold(c, ["1"], b.ROOT, b.T0))
+    assert job.reason == Reason.JOB_HELD_ADMIN
+
+
+def test_a_job_that_has_ended_cannot_be_held() -> None:
+    c = b.cluster()
+    b.finish(c, b.started(c))
     with pytest.raises(NotNow, match="Job/step already completed"):
         hold.hold(c, ["1"], b.ALICE, b.T0)
 

@@ -45,8 +45,8 @@ def test_an_illegal_event_is_refused_with_the_story_and_changes_nothing() -> Non
     c = b.cluster()
     job = b.started(c)
     before = rows.whole(c)
-    with pytest.raises(IllegalTransition, match=r"Held cannot happen to a job that is running: job 1 of alice is RUNNING, attempt 1"):
-        c.apply(e.Held(at=b.T0, job=job.id))
+    with pytest.raises(IllegalTransition, match=r"CronPlanned cannot happen to a job that is running: job 1 of alice is RUNNING, attempt 1"):
+        c.apply(e.CronPlanned(at=b.T0, job=job.id, moment=b.T0))
     assert rows.whole(c) == before
 
 

@@ -121,7 +121,8 @@ def test_uneven_shares_deal_cyclic_ranks_as_in_the_transcript() -> None:
 def test_what_the_job_never_had_is_refused_for_good() -> None:
     c = b.cluster(gpus=2)
     job = running(c, gpus=1)
-    assert refusal(c, job, ntasks=5) == "Requested node configuration is not available"
+    assert refusal(c, job, ntasks=5) == "More processors requested than permitted"
+    assert refusal(c, job, exclude="cn01") == "Requested node configuration is not available"
     assert refusal(c, job, gres="gpu:2") == "Invalid generic resource (gres) specification"
     assert refusal(c, job, nodes_min=2) == "Node count specification invalid"
     assert refusal(c, job, nodelist="cn02") == "Requested node configuration is not available"
@@ -132,6 +133,17 @@ def test_what_the_job_never_had_is_refused_for_good() -> None:
 def test_overcommit_puts_more_tasks_than_cpus() -> None:
     c = b.cluster()
     assert spread(create(c, running(c), ntasks=9, overcommit=True)) == [("cn01", 9)]
+
+
+def test_overcommit_counts_memory_a_cpu_not_a_task() -> None:
+    c = b.cluster()
+    job = running(c, memory=200)
+    assert spread(create(c, job, ntasks=9, overcommit=True, mem_per_cpu=100)) == [("cn01", 9)]
+
+
+def test_memory_that_the_job_has_not_is_named_as_what_lacks() -> None:
+    c = b.cluster()
+    assert refusal(c, running(c, memory=200), mem_per_node=99_999) == "Memory required by task is not available"
 
 
 def test_devices_are_shared_out_among_steps() -> None:

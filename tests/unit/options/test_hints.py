@@ -37,7 +37,7 @@ def test_the_strongest_source_says_whether_there_is_anything_to_warn_of() -> Non
     assert len(resolve("srun", ["true"], {"SLURM_MEM_BIND": "local"}).notes) == 1
 
 
-@pytest.mark.parametrize("argument", ["--cpu-bind=corse", "--mem-bind=foo", "--cpu-freq=fast", "--profile=foo", "--gres-flags=foo"])
+@pytest.mark.parametrize("argument", ["--cpu-bind=corse", "--mem-bind=foo", "--cpu-freq=fast"])
 def test_a_hint_that_nobody_knows_is_refused(argument: str) -> None:
     with pytest.raises(OptionError) as refused:
         resolve("srun", [argument, "true"], {})

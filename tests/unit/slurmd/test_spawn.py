@@ -119,6 +119,11 @@ def test_what_cannot_be_done_is_told_by_stage_and_errno(run: Run, argv: list[str
     assert (born.failed, born.error, os.waitstatus_to_exitcode(status)) == (failed, error, error)
 
 
+def test_a_program_that_path_has_not_is_looked_for_where_the_task_runs(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").symlink_to("/bin/pwd")
+    assert run("mine", work_dir=str(tmp_path))[2] == [str(tmp_path)]
+
+
 def test_a_terminal_becomes_the_controlling_one(run: Run) -> None:
     ours, theirs = os.openpty()
     try:

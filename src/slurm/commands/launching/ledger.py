@@ -119,8 +119,11 @@ class Ledger:
     def status_lines(self, step: str) -> list[str]:
         """ "StepId=12.0 tasks 0-2: running", a line for each state that tasks are in."""
         lines = []
-        for state, word in ((WAITING, "waiting to start"), (RUNNING, "running"), (EXITED, "exited")):
-            ranks = [rank for rank, present in self._state.items() if present == state]
+        badly = {rank for rank, ending in self._endings.items() if ending.shell_code()}
+        for state, failed, word in (
+                (WAITING, False, "waiting to start"), (RUNNING, False, "running"), (EXITED, False, "exited"),
+                (EXITED, True, "exited abnormally")):
+            ranks = [rank for rank, present in self._state.items() if present == state and (rank in badly) is failed]
             if ranks:
                 lines.append(f"{step} {tasks(ranks)}: {word}")
         return lines

@@ -19,9 +19,9 @@ def parse(text: str, ntasks: int, name: str) -> list[list[str]]:
         chosen = [rank for rank in range(ntasks) if programs[rank] is None] if ranks == "*" else _ranks(ranks, name, number)
         for place, rank in enumerate(chosen):
             if rank >= ntasks:
-                continue
+                raise _invalid(name, number, f"there are {ntasks} tasks, numbered from 0", f"Invalid task id, {rank} >= ntasks")
             if programs[rank] is not None:
-                raise _invalid(name, number, f"task {rank} has a program already")
+                raise _invalid(name, number, f"task {rank} has a program already", f"Duplicate record for task {rank}")
             programs[rank] = [word.replace("%t", str(rank)).replace("%o", str(place)) for word in words]
     found = [program for program in programs if program is not None]
     if len(found) < ntasks:
@@ -63,11 +63,15 @@ def _ranks(text: str, name: str, number: int) -> list[int]:
     ranks: list[int] = []
     for piece in text.split(","):
         low, dash, high = piece.partition("-")
-        if not low.isdigit() or (dash and not high.isdigit()) or (dash and int(high) < int(low)):
-            raise _invalid(name, number, f'"{text}" is no list of task numbers such as 0,2-5, nor *')
+        if not low.isdigit() or (dash and not high.isdigit()):
+            raise _invalid(name, number, f'"{text}" is no list of task numbers such as 0,2-5, nor *',
+                           f"Invalid task range specification ({text})")
+        if dash and int(high) < int(low):
+            raise _invalid(name, number, f"write {high}-{low}", f"Invalid task range, {low}-{high}")
         ranks.extend(range(int(low), int(high if dash else low) + 1))
     return ranks
 
 
-def _invalid(name: str, number: int, why: str) -> InvalidRequest:
-    return InvalidRequest(message=f"Error in multi_prog config file {name}, line {number}", hints=[f"line {number}: {why}"])
+def _invalid(name: str, number: int, why: str, before: str = "") -> InvalidRequest:
+    return InvalidRequest(
+        message=f"Line {number} of configuration file {name} invalid", preface=[before] if before else [], hints=[f"line {number}: {why}"])

@@ -17,11 +17,13 @@ _DEFAULTED = (
 class Program:
     """A child process. `status` is its wait status once it has ended; `revoked`: it was told that its allocation is gone."""
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], folder: str = "") -> None:
+        """`folder`: where it runs, "" where we are; a program that no folder of PATH has is looked for there."""
         self.status: int | None = None
         self.revoked = False
         self._argv = list(argv)
         self._environment = dict(environment)
+        self._folder = folder
         self._pid = 0
         self._terminal = _foreground_terminal()
 
@@ -49,7 +51,9 @@ class Program:
             signal.set_wakeup_fd(-1)
             for number in _DEFAULTED:
                 signal.signal(number, signal.SIG_DFL)
-            os.execvpe(self._argv[0], self._argv, self._environment)
+            if self._folder:
+                os.chdir(self._folder)
+            execute(self._argv, self._environment)
         except OSError as error:
             os.write(writing, str(error.errno).encode())
         finally:
@@ -84,6 +88,16 @@ class Program:
     def exit_code(self) -> int:
         """Its exit code, 128 + signal when a signal ended it."""
         return exitstatus.from_wait(self.status or 0).shell_code()
+
+
+def execute(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Become a program of PATH, else one of the present folder; OSError when there is none. Slurm's commands look for programs so."""
+    try:
+        os.execvpe(argv[0], argv, environment)
+    except FileNotFoundError:
+        if "/" in argv[0] or not argv[0]:
+            raise
+        os.execve(os.path.join(os.curdir, argv[0]), argv, environment)
 
 
 def user_shell(environ: Mapping[str, str]) -> str:

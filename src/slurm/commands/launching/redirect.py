@@ -34,27 +34,34 @@ TERMINAL = Streams(Stream("0"), Stream("0"), Stream("0"))
 """--pty: task 0 alone, the others have nothing."""
 
 
-def plan(stdin: str, stdout: str, stderr: str, fields: filenames.Fields) -> Streams:
-    """Where the streams lead that were asked for as -i, -o and -e ("": not asked). A file for -o takes standard error too."""
-    out = _output(stdout, fields)
-    err = _output(stderr, fields) if stderr or out.carried and not out.path or out.remote == "none" else out
-    return Streams(_input(stdin, fields), out, err)
+def plan(stdin: str, stdout: str, stderr: str, fields: filenames.Fields, ntasks: int) -> Streams:
+    """Where the streams lead that were asked for as -i, -o and -e ("": not asked). A file for -o takes standard error too.
+
+    A number is a task of the `ntasks` that there are, else the name of a file.
+    """
+    out = _output(stdout, fields, ntasks)
+    err = _output(stderr, fields, ntasks) if stderr or out.carried and not out.path or out.remote == "none" else out
+    return Streams(_input(stdin, fields, ntasks), out, err)
 
 
-def _output(wanted: str, fields: filenames.Fields) -> Stream:
+def _is_task(wanted: str, ntasks: int) -> bool:
+    return wanted.isascii() and wanted.isdigit() and int(wanted) < ntasks
+
+
+def _output(wanted: str, fields: filenames.Fields, ntasks: int) -> Stream:
     if wanted in ("", "all"):
         return Stream("")
-    if wanted.lower() == "none" or wanted.isdigit():
+    if wanted.lower() == "none" or _is_task(wanted, ntasks):
         return Stream(wanted.lower())
     if filenames.needs_per_node(wanted):
         return Stream(wanted)
     return Stream("", filenames.expand(wanted, fields))
 
 
-def _input(wanted: str, fields: filenames.Fields) -> Stream:
+def _input(wanted: str, fields: filenames.Fields, ntasks: int) -> Stream:
     if wanted in ("", "all"):
         return Stream("all")
-    if wanted.lower() == "none" or wanted.isdigit():
+    if wanted.lower() == "none" or _is_task(wanted, ntasks):
         return Stream(wanted.lower())
     if filenames.needs_per_node(wanted):
         return Stream(wanted)

@@ -76,6 +76,19 @@ def _only_nodelist_was_meant(resolved: Resolved) -> bool:
         and "/" not in str(resolved.step.get("nodelist", "")))
 
 
+def fit_tasks_per_node(request: dict[str, object], warn: Callable[[str], None]) -> None:
+    """srun's --ntasks-per-node, often of the job's variables, does not count where -n and -N say otherwise."""
+    tasks, nodes, each = (_number(request.get(name)) for name in ("ntasks", "nodes_min", "ntasks_per_node"))
+    if nodes and 0 < each < tasks and tasks // nodes != each:
+        warn(f"Warning: can't honor --ntasks-per-node set to {each} which doesn't match the requested tasks {tasks} with the number of "
+             f"requested nodes {nodes}. Ignoring --ntasks-per-node.")
+        del request["ntasks_per_node"]
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
 def fit_nodes(request: dict[str, object], warn: Callable[[str], None]) -> None:
     """No more nodes named than asked for, and no node without a task: leaves out what is too much, and says so as Slurm does."""
     text, most = str(request.get("nodelist", "")), request.get("nodes_max")

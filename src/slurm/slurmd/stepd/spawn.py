@@ -127,7 +127,7 @@ def _texts(of: Sequence[bytes], last: ctypes.Array[ctypes.c_char] | None = None)
 
 
 def _paths(program: Program) -> list[bytes]:
-    """The files to try: the program itself when it has a slash, else one a folder of PATH, as execvp does."""
+    """The files to try: the program itself when it has a slash, else one a folder of PATH, as execvp does, and then where the task runs."""
     return list(_candidates(os.fsencode(program.argv[0]), program.environment))
 
 
@@ -137,3 +137,5 @@ def _candidates(name: bytes, environment: Mapping[str, str]) -> Iterator[bytes]:
         return
     for folder in os.get_exec_path(environment):
         yield os.path.join(os.fsencode(folder), name)
+    if name:
+        yield b"./" + name

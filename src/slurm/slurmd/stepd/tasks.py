@@ -179,7 +179,7 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
     except Exception as error:  # noqa: BLE001 - it is told; the task has nobody else to raise to
         _refuse(newborn, f"cannot start: {getattr(error, 'strerror', None) or error}", FAILED_STATUS)
     try:
-        os.execvpe(argv[0], argv, environment)
+        _execute(argv, environment)
     except OSError as failure:
         line = _no_exec(argv[0], failure, environment)
         _say(line)
@@ -189,6 +189,16 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
         sentence = f"cannot start {argv[0]!r}: {error}"
         _say(messages.error(sentence, time.time()))
         _refuse(newborn, sentence, FAILED_STATUS)
+
+
+def _execute(argv: list[str], environment: dict[str, str]) -> None:
+    """Become a program of PATH, else one of the working directory, as `spawn` does."""
+    try:
+        os.execvpe(argv[0], argv, environment)
+    except FileNotFoundError:
+        if "/" in argv[0] or not argv[0]:
+            raise
+        os.execve(os.path.join(os.curdir, argv[0]), argv, environment)
 
 
 def _without_commands(environment: dict[str, str], folder: str) -> dict[str, str]:
@@ -231,7 +241,7 @@ def _report(newborn: Newborn, message: dict[str, object]) -> None:
 
 def _interpreter(program: str, environment: dict[str, str]) -> str:
     """What the first line of a program that is there names as its interpreter, "" for one that is not there or names none."""
-    folders = environment.get("PATH", os.defpath).split(":") if "/" not in program else [""]
+    folders = [*environment.get("PATH", os.defpath).split(":"), os.curdir] if "/" not in program else [""]
     for folder in folders:
         path = os.path.join(folder, program)
         if os.path.exists(path):

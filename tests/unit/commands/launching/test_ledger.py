@@ -70,3 +70,5 @@ def test_the_status_names_every_state_that_tasks_are_in() -> None:
     ledger.ended(0, Ending(0))
     assert ledger.status_lines("StepId=1.0") == [
         "StepId=1.0 tasks 2-3: waiting to start", "StepId=1.0 task 1: running", "StepId=1.0 task 0: exited"]
+    ledger.ended(1, Ending(3 << 8))
+    assert ledger.status_lines("StepId=1.0")[1:] == ["StepId=1.0 task 0: exited", "StepId=1.0 task 1: exited abnormally"]

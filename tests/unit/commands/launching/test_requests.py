@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from slurm.commands.launching.requests import fit_nodes, of_job, of_step
+import pytest
+
+from slurm.commands.launching.requests import fit_nodes, fit_tasks_per_node, of_job, of_step
+from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 
 IN_JOB = {"SLURM_JOB_ID": "12", "SLURM_NNODES": "2", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "batch"}
@@ -55,6 +58,22 @@ def test_no_node_is_asked_for_without_a_task() -> None:
     fit_nodes({"nodes_min": 2, "ntasks": 4}, said.append)
     fit_nodes({"nodes_min": 2}, said.append)
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(("tasks", "nodes", "each", "kept"), [
+    (4, 1, 1, False), (5, 2, 1, False), (4, 2, 3, False), (3, 2, 1, True), (2, 2, 2, True), (2, 1, 4, True), (0, 2, 1, True)])
+def test_tasks_per_node_that_contradict_the_tasks_are_left_out_with_a_word(tasks: int, nodes: int, each: int, kept: bool) -> None:
+    said: list[str] = []
+    request: dict[str, object] = {"ntasks": tasks, "nodes_min": nodes, "ntasks_per_node": each}
+    fit_tasks_per_node(request, said.append)
+    assert ("ntasks_per_node" in request, not said) == (kept, kept)
+
+
+def test_a_file_of_hosts_that_is_not_there_ends_as_slurm_ends_it() -> None:
+    with pytest.raises(OptionError, match="Invalid --nodefile node file") as caught:
+        of_step(srun("-F", "/nosuch", "./prog", environ=IN_JOB), [])
+    assert caught.value.exit_code == 255
+    assert list(caught.value.preface) == ["slurm_allocate_resources error opening file /nosuch, No such file or directory"]
 
 
 def test_nodes_named_beyond_what_is_asked_for_are_left_out_with_a_word() -> None:
