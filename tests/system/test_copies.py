@@ -13,14 +13,15 @@ def test_a_file_is_copied_to_every_node_with_its_mode_and_is_not_replaced_unaske
     source.chmod(0o750)
     cluster.script("other", "something else\n")
     cluster.script("copies", "#!/bin/bash\nsbcast source $PWD/there && cmp source there && stat -c %a there\nsbcast other $PWD/there || echo kept\ncmp source there\n"
+                   "sbcast source $PWD/there || echo kept though equal\n"
                    "sbcast -f -p other $PWD/there && cmp other there && [ $(stat -c %Y other) = $(stat -c %Y there) ] && echo replaced\n"
                    "sbcast missing there || echo missing\nls $PWD | grep -c part\n")
     _, status = cluster.finish("-N2", "-o", "copies.out", "copies")
     assert status == 1, "grep finds no part of a copy"
     said = cluster.output("copies.out").splitlines()
-    assert [line for line in said if "error" not in line] == ["750", "kept", "replaced", "missing", "0"]
+    assert [line for line in said if "error" not in line] == ["750", "kept", "kept though equal", "replaced", "missing", "0"]
     assert "sbcast: error: Can't open `missing`: No such file or directory" in said
-    assert sum("there: File exists" in line for line in said) == 2
+    assert sum(line.endswith("): File exists") for line in said) == 4
 
 
 def test_files_are_gathered_under_the_names_of_their_nodes(cluster: Cluster) -> None:

@@ -17,10 +17,16 @@ KEPT = ("SLURM_CONF", "SLURM_CLUSTER_NAME", "SLURMD_NODENAME", "SLURM_JWT", "SLU
 """Variables that say where the cluster is; those of a job's size and of srun's options are nothing to a copy."""
 _CHUNK = 1 << 20
 _RECEIVE = r"""
-destination=$1 wanted=$2 mode=$3 moment=$4 force=$5 name=$6
+destination=$1 wanted=$2 mode=$3 moment=$4 force=$5 name=$6 began=$7
 if [ -d "$destination" ]; then destination=${destination%/}/$name; fi
 say() { echo "sbcast: error: ${SLURMD_NODENAME}: $destination: $1" >&2; exit 1; }
+refuse() { echo "sbcast: error: REQUEST_FILE_BCAST($SLURMD_NODENAME): $1" >&2; exit $2; }
+# What another node of this call has put there, in a folder that both see, is no file that was there before.
+just_came() { [ -f "$destination" ] && [ -n "$(find "$destination" -newerct "@$began" 2>/dev/null)" ] && [ "$(sum "$destination")" = "$wanted" ]; }
 sum() { set -- $(sha256sum <"$1"); echo "$1"; }
+case $destination in */*) folder=${destination%/*}/ ;; *) folder=. ;; esac
+[ -d "$folder" ] || refuse "No such file or directory" 2
+[ "$force" = 1 ] || [ ! -e "$destination" ] || just_came || refuse "File exists" 17
 part=$destination.$SLURM_JOB_ID.$SLURMD_NODENAME.$$
 umask 077
 cat >"$part" || { rm -f -- "$part"; say "it could not be written"; }
@@ -29,7 +35,7 @@ trap 'rm -f -- "$part"' EXIT
 chmod "$mode" "$part" && { [ -z "$moment" ] || touch -d "@$moment" "$part"; } || say "its mode and times could not be set"
 if [ "$force" = 1 ]; then mv -f -- "$part" "$destination" || say "it could not be replaced"
 elif ! ln -- "$part" "$destination" 2>/dev/null; then
-    [ -f "$destination" ] && [ "$(sum "$destination")" = "$wanted" ] || say "File exists"
+    just_came || refuse "File exists" 17
 fi
 """
 
@@ -58,11 +64,12 @@ def copy(shell: Shell, job: str, source: str, destination: str, resolved: Resolv
         wanted, facts = _looked_at(source)
     except OSError as error:
         shell.error(f"Can't open `{source}`: {error.strerror}")
-        return 1
+        return 255
     force = resolved is None or resolved.flag("force")
     moment = str(int(facts.st_mtime)) if resolved is not None and resolved.flag("preserve") else ""
     mode = f"{stat.S_IMODE(facts.st_mode):o}"
-    words = ["/bin/sh", "-c", _RECEIVE, "sbcast", destination, wanted, mode, moment, "1" if force else "0", os.path.basename(source)]
+    words = ["/bin/sh", "-c", _RECEIVE, "sbcast", destination, wanted, mode, moment, "1" if force else "0", os.path.basename(source),
+             f"{shell.now():.6f}"]
     return step(shell, job, [*_only(resolved), "--ntasks-per-node=1", f"--input={os.path.abspath(source)}"], words)
 
 

@@ -163,7 +163,7 @@ def _cancel(shell: Shell, resolved: Resolved, request: Message) -> int:
     signal = request["signal"]
     verb = f"Signal {signal} to" if signal else "Terminating"
     if resolved.number("verbose"):
-        for shown in _items(reply.get("done")):
+        for shown in (*_items(reply.get("done")), *_items(reply.get("unknown"))):
             shell.say(f"{verb} {'step' if '.' in str(shown) else 'job'} {shown}")
     quiet = resolved.number("quiet") > 0
     code = 0
@@ -174,11 +174,11 @@ def _cancel(shell: Shell, resolved: Resolved, request: Message) -> int:
         _complain(shell, shown, message)
         if name != _ENDED:
             code = shell.failure_code(MESSAGES[name][0] & 255 if name in MESSAGES else 1)
-    signalled = bool(signal or request.get("batch") or request.get("full"))
+    signalled = bool(signal or request.get("batch"))
     for shown in _items(reply.get("unknown")):
         if signalled or "." in str(shown):
             # a signal was wanted somewhere, and arrived nowhere; a job that is to end and is not there has ended
-            code = shell.failure_code(1)
+            code = shell.failure_code(1 if signalled else MESSAGES["ESLURM_INVALID_JOB_ID"][0] & 255)
         if not quiet:
             _complain(shell, shown, MESSAGES["ESLURM_INVALID_JOB_ID"][1])
     return code

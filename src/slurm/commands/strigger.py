@@ -42,9 +42,12 @@ def _strigger(shell: Shell) -> int:
 
 
 def _set(shell: Shell, resolved: Resolved) -> int:
-    if not resolved.text("program"):
+    what, program = _what(resolved), resolved.text("program")
+    if not program:
         raise OptionError("--program must be specified to set a trigger", exit_code=1)
-    message: Message = {"type": "SetTrigger", **_what(resolved), "program": resolved.text("program"), "offset": _offset(resolved)}
+    if not program.startswith("/"):
+        raise OptionError('The --program value must start with "/"', exit_code=1)
+    message: Message = {"type": "SetTrigger", **what, "program": program, "offset": _offset(resolved)}
     flags = {word.lower() for word in resolved.texts("flags")} - {""}
     if flags - {"perm"}:
         raise OptionError(f"Invalid flags {','.join(sorted(flags - {'perm'}))}", exit_code=1, hints=["the one flag is PERM"])

@@ -229,13 +229,14 @@ def on_epilog_ended(state: ClusterState, job: Job, event: e.EpilogEnded) -> list
 
 
 def end_step(state: ClusterState, job: Job, step: Step, at: float, status: int, oom: bool) -> None:
-    """All of a step has ended; what a signal ended once somebody wanted it to end was cancelled."""
+    """All of a step has ended; what a signal ended once somebody wanted it to end was cancelled, or had its own time limit (srun --time)."""
     step.exit_status = status
     step.end_time = at
     step.nodes_left = []
     step.state = verdict_of(status, oom)[0]
     if step.state is JobState.FAILED and exitstatus.from_wait(status).signal and (job.completing or step.ending):
-        step.state = JobState.CANCELLED
+        timed_out = step.id >= 0 and step.ending == "timeout" and not job.completing
+        step.state = JobState.TIMEOUT if timed_out else JobState.CANCELLED
     if step.usage is not None and "mem" in step.usage.taken:
         held = step.usage.taken["mem"].total / max(1, len(step.shares))
         job.memory_peak = max(job.memory_peak, -(-int(held) >> 20))

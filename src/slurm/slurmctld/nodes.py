@@ -26,6 +26,7 @@ from slurm.core.events import (
     NodeUpdated,
     PreparationFailed,
     Prepared,
+    StepEnding,
     StepExited,
 )
 from slurm.core.illegal import IllegalTransition, story
@@ -211,8 +212,11 @@ class Links:
             if message.step == BATCH_STEP:
                 return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom, why=message.why,
                                     began=message.began, limit=message.limit, usage=message.usage), *drained]
-            return [StepExited(at=at, job=job, attempt=attempt, step=StepId(message.step), node=name, status=message.status,
-                               oom=message.oom, usage=message.usage), *drained]
+            step = StepId(message.step)
+            own = message.limit == "timeout"
+            ended: list[Event] = [StepEnding(at=at, job=job, attempt=attempt, step=step, why=message.limit)] if own else []
+            return [*ended, StepExited(at=at, job=job, attempt=attempt, step=step, node=name, status=message.status,
+                                      oom=message.oom, usage=message.usage), *drained]
         log.error("node %s cannot start job %s: %s", name, job, message.why)
         events: list[Event] = [LaunchFailed(at=at, job=job, attempt=attempt, node=name, why=message.why)]
         if message.drain:

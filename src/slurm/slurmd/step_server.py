@@ -262,6 +262,7 @@ class StepServer:
             multi_prog=message.multi_prog,
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait,
             deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease,
+            allowed_seconds=max(0, credential.time_limit),
             task_prologs=[message.task_prolog] if message.task_prolog else [],
             task_epilogs=[message.task_epilog] if message.task_epilog else [],
             wait_for_children=message.wait_for_children, mpi=message.mpi, places=message.places, size=message.ntasks,

@@ -114,8 +114,8 @@ def test_a_wrong_option_ends_with_status_1() -> None:
 
 
 @pytest.mark.parametrize(("words", "status"), [
-    (("999",), 0), (("999_1",), 0), (("-s", "KILL", "999"), 1), (("-Q", "-s", "KILL", "999"), 1), (("--batch", "999"), 1), (("--full", "999"), 1),
-    (("999.0",), 1)])
+    (("999",), 0), (("999_1",), 0), (("-s", "KILL", "999"), 1), (("-Q", "-s", "KILL", "999"), 1), (("--batch", "999"), 1), (("--full", "999"), 0),
+    (("999.0",), 225)])
 def test_a_signal_that_finds_nobody_has_failed_and_an_end_that_finds_nobody_has_not(words: tuple[str, ...], status: int) -> None:
     assert scancel(*words, answers=[{"type": "Cancelled", "unknown": [words[-1]]}]).status == status
 

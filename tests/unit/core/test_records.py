@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from msgspec.structs import replace
 
 from slurm.core import events as e
-from slurm.core import requeue
+from slurm.core import requeue, steps
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect, Record
 from slurm.model import accounting as a
@@ -288,3 +289,15 @@ def test_each_occurrence_of_a_reservation_that_repeats_is_recorded() -> None:
     found = [record for record in scene.all if isinstance(record, a.ReservationRecord)]
     assert [(one.start_time, one.since, one.end_time) for one in found] == [
         (b.T0 + 100, b.T0 + 100, b.T0 + 200), (b.T0 + 86_500, b.T0 + 86_500, b.T0 + 86_600)]
+
+
+@pytest.mark.parametrize(("why", "state"), [("timeout", JobState.TIMEOUT), ("cancelled", JobState.CANCELLED)])
+def test_a_step_that_came_to_its_own_limit_timed_out(why: str, state: JobState) -> None:
+    c = b.cluster()
+    job = b.started(c)
+    step = steps.plan_step(c, job, StepRequest(), b.T0)
+    c.apply(e.StepCreated(at=b.T0, job=job.id, step=step))
+    kept = job.steps[step.id]
+    c.apply(e.StepEnding(at=b.T0, job=job.id, attempt=1, step=step.id, why=why))
+    c.apply(e.StepExited(at=b.T0, job=job.id, attempt=1, step=step.id, node=step.nodes_left[0], status=15))
+    assert (kept.state, job.state) == (state, JobState.RUNNING)

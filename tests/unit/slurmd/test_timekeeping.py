@@ -48,12 +48,12 @@ class VirtualLoop:
 class Step:
     """A step under watch; `ended` says why and when it was ended."""
 
-    def __init__(self, loop: VirtualLoop, *, limit: float = 0.0, lease: float = 0.0) -> None:
+    def __init__(self, loop: VirtualLoop, *, limit: float = 0.0, lease: float = 0.0, allowed: float = 0.0) -> None:
         self.ended: list[tuple[str, float]] = []
         self.heard = loop.now
         self.watch = Timekeeping(
             loop, loop.now + limit if limit else 0.0, lease, lambda: self.heard,  # type: ignore[arg-type]
-            lambda why: self.ended.append((why, loop.now)), clock=lambda: loop.now)
+            lambda why: self.ended.append((why, loop.now)), clock=lambda: loop.now, allowed=allowed)
 
 
 def test_a_week_of_silence_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +85,29 @@ def test_a_changed_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (longer.ended, none.ended, [why for why, _ in shorter.ended]) == ([], [], ["timeout"])
     loop.run(200)
     assert [why for why, _ in longer.ended] == ["timeout"] and none.ended == []
+
+
+def test_a_step_with_a_limit_of_its_own_ends_at_it_whatever_becomes_of_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = VirtualLoop(monkeypatch)
+    step = Step(loop, limit=60, allowed=10)
+    step.watch.set_deadline(loop.now + 3600)
+    loop.run(9)
+    assert step.ended == []
+    loop.run(2)
+    assert [why for why, _ in step.ended] == ["timeout"]
+
+
+def test_the_time_that_a_step_stands_still_is_not_of_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = VirtualLoop(monkeypatch)
+    step = Step(loop, allowed=10)
+    loop.run(5)
+    step.watch.stand_still(True)
+    loop.run(100)
+    step.watch.stand_still(False)
+    loop.run(4)
+    assert step.ended == []
+    loop.run(2)
+    assert len(step.ended) == 1
 
 
 def test_a_lease_runs_out_so_many_seconds_after_the_last_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:

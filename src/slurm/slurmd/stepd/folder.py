@@ -130,6 +130,7 @@ class StepRecord(NamedTuple):
     commands: str = ""  # the folder with the Slurm commands that its tasks find first
     unkillable_seconds: float = 60.0  # how long after the first SIGKILL processes may be left
     deadline: float = 0.0  # CLOCK_BOOTTIME at which its job's time limit comes; 0: none
+    allowed_seconds: int = 0  # how long it may run by its own limit (srun --time); 0: as long as its job
     lease: int = 0  # seconds after the last heartbeat at which it is ended; 0: never
     heartbeat: str = ""  # the file in which slurmd notes the last one
     gpus: bool = False  # whether it has device files

@@ -214,6 +214,8 @@ class Step:
 
     def suspend(self, suspended: bool, grace: float) -> None:
         """Have every process of it hold still, or go on; what is to end is not suspended any more."""
+        if self.timekeeping is not None:
+            self.timekeeping.stand_still(suspended)
         if not suspended:
             self._suspension.end()
         elif not self.ending.asked:

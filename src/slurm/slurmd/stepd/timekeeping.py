@@ -1,5 +1,5 @@
-"""The limits that a slurmstepd keeps by itself, whether or not anybody can be heard: the job's time limit, and its lease where the site has
-one.
+"""The limits that a slurmstepd keeps by itself, whether or not anybody can be heard: the job's time limit, the step's own (srun --time), and
+the job's lease where the site has one.
 
 Measured by CLOCK_BOOTTIME, which nobody sets and which goes on while the machine sleeps. Silence ends a step only by a lease.
 """
@@ -24,13 +24,14 @@ def boot_clock() -> float:
 
 
 class Timekeeping:
-    """Calls `end(why)` with "timeout" at `deadline` (boot clock, 0: none) or "lease" when `heard()` is `lease` seconds ago (0: none).
+    """Calls `end(why)` with "timeout" at `deadline` (boot clock, 0: none) or after `allowed` seconds of running (0: as long as its job),
+    "lease" when `heard()` is `lease` seconds ago (0: none).
 
     `ended_for` is what it ended the step for, "" while it has not.
     """
 
     def __init__(self, loop: Loop, deadline: float, lease: float, heard: Callable[[], float], end: Callable[[str], None],
-                 clock: Callable[[], float] = boot_clock) -> None:
+                 clock: Callable[[], float] = boot_clock, *, allowed: float = 0.0) -> None:
         self.ended_for = ""
         self._loop = loop
         self._deadline = deadline
@@ -39,12 +40,24 @@ class Timekeeping:
         self._end = end
         self._clock = clock
         self._began = clock()
+        self._allowed = allowed
+        self._stopped_at = 0.0
+        self._stood_still = 0.0
         self.look()
 
     def set_deadline(self, deadline: float) -> None:
         """The time limit comes at this moment (boot clock); 0: never."""
         self._deadline = deadline
         self.look()
+
+    def stand_still(self, still: bool) -> None:
+        """The step is suspended, or goes on: what it may run by itself does not pass meanwhile."""
+        if still and not self._stopped_at:
+            self._stopped_at = self._clock()
+        elif not still and self._stopped_at:
+            self._stood_still += self._clock() - self._stopped_at
+            self._stopped_at = 0.0
+            self.look()
 
     def look(self) -> None:
         """Do what is due, and see to it that the next look comes in time."""
@@ -57,6 +70,12 @@ class Timekeeping:
             if now >= self._deadline + SLACK_SECONDS:
                 self._finish("timeout")
                 return
+        if self._allowed and not self._stopped_at:
+            left = self._began + self._stood_still + self._allowed - now
+            if left <= 0:
+                self._finish("timeout")
+                return
+            waits.append(min(left, _LONGEST_WAIT))
         if self._lease:
             left = max(self._heard(), self._began) + self._lease - now
             if left <= 0:

@@ -1,4 +1,4 @@
-"""The job's time limit and its lease, kept by the step itself, with a controller or without."""
+"""The job's time limit, the step's own and the job's lease, kept by the step itself, with a controller or without."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class TimeLimit(Hook):
         record = step.record
         step.timekeeping = Timekeeping(
             step.loop, record.deadline, record.lease, lambda: read_heartbeat(record.heartbeat),
-            lambda why: step.end(why, record.kill_wait, 0.0))
+            lambda why: step.end(why, record.kill_wait, 0.0), allowed=record.allowed_seconds)
