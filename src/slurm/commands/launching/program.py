@@ -90,7 +90,7 @@ class Program:
         return exitstatus.from_wait(self.status or 0).shell_code()
 
 
-def execute(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+def execute(argv: list[str], environment: Mapping[str, str]) -> None:
     """Become a program of PATH, else one of the present folder; OSError when there is none. Slurm's commands look for programs so."""
     try:
         os.execvpe(argv[0], argv, environment)
