@@ -84,3 +84,12 @@ def test_a_page_that_is_made_from_tables_is_what_they_say(generator: str) -> Non
     command = [sys.executable, str(ROOT / "docs" / generator), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_what_is_not_carried_out_says_which_issue_will_change_that_or_why_none_will() -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{SRC}{os.pathsep}{ROOT / 'docs'}"}
+    command = [sys.executable, "-c", "import compatibility; print(*compatibility.unplanned(), sep='\\n')"]
+    told = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
+    assert told.stdout.strip() == ""
+    page = (ROOT / "docs/compatibility.md").read_text(encoding="utf-8")
+    assert [line for line in page.splitlines() if "| not yet |" in line and "(issue " not in line] == []

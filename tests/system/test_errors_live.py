@@ -31,7 +31,7 @@ OURS = re.compile(r"^\w+: (hint|warning): ")
 def lab(cluster: Cluster) -> Iterator[Cluster]:
     """The recorded cluster: features, partitions and GPUs of transcripts/README."""
     conf = cluster.folder / "slurm.conf"
-    kept = [line for line in conf.read_text().splitlines() if not line.startswith(("NodeName", "PartitionName", "DefMemPerCPU", "MaxArraySize"))]
+    kept = [line for line in conf.read_text().splitlines() if not line.startswith(("NodeName", "PartitionName", "DefMemPerCPU", "MaxArraySize", "EnforcePart"))]
     node = "NodeAddr=127.0.0.1 CPUs=16 Sockets=2 CoresPerSocket=8 ThreadsPerCore=1 State=UNKNOWN"
     conf.write_text("\n".join([
         *kept, "DefMemPerCPU=500", "MaxArraySize=10001", f"NodeName=cn[01-03] {node} RealMemory=64000 Feature=intel,ib Weight=1",

@@ -174,7 +174,7 @@ SlurmUser | user | root | yes |
 SlurmctldAddr | text | | yes |
 SlurmctldDebug | level | info | yes |
 SlurmctldHost | host | | yes |
-SlurmctldHttpAuthParameters | list | | later | slurmctld does not answer HTTP
+SlurmctldHttpAuthParameters | list | | later | only its metrics are told by HTTP
 SlurmctldLogFile | text | | yes |
 SlurmctldPort | port | 6817 | yes |
 SlurmctldSyslogDebug | level | | yes |
@@ -192,8 +192,8 @@ SlurmdSpoolDir | text | /var/spool/slurmd | yes |
 SlurmdSyslogDebug | level | | yes |
 SlurmdTimeout | sec | 300 | yes |
 SlurmdUser | user | root | yes |
-SlurmrestdHttpAuthParameters | list | | later | slurmrestd does not exist yet
-SlurmrestdParameters | list | | later | slurmrestd does not exist yet
+SlurmrestdHttpAuthParameters | list | | later | slurmrestd has its options on its command line
+SlurmrestdParameters | list | | later | slurmrestd has its options on its command line
 SlurmSchedLogFile | text | | later | the scheduler has no log file of its own
 SlurmSchedLogLevel | int | 0 | later | the scheduler has no log file of its own
 SlurmstepdParameters | list | | later | slurmstepd has no such switches

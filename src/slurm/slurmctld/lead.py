@@ -28,6 +28,15 @@ def beat_seconds(timeout: float) -> float:
     return min(LONGEST_BEAT, max(SHORTEST_BEAT, timeout / BEATS))
 
 
+async def see_that_nobody_leads(lease: Lease, term: Term, location: str) -> None:
+    """StoreError while another machine's slurmctld leads with the state at `location`: it would be deposed in the middle of its work."""
+    log.warning("%s led with this state and did not end in order: its beats are waited for", term.holder)
+    await asyncio.sleep(LONGEST_BEAT + 1)
+    if await asyncio.to_thread(lease.read) != term:
+        raise StoreError(message=f"{term.holder} leads with its state at {location}", hints=[
+            f"stop slurmctld on {term.holder} first, or name both machines in lines SlurmctldHost"])
+
+
 class Lead:
     """One term of this process. `lost` is called once, with why, when another leads.
 

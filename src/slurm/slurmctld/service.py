@@ -35,7 +35,7 @@ from slurm.slurmctld.clock import Clock
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.handlers.metrics import TYPE, PlainMetrics
-from slurm.slurmctld.lead import LONGEST_BEAT, Lead, beat_seconds
+from slurm.slurmctld.lead import Lead, beat_seconds, see_that_nobody_leads
 from slurm.slurmctld.notices.service import Notices
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.restoring import restore
@@ -211,21 +211,13 @@ class Service:
             return term
         seen = state.lease.read()
         if seen is not None and self._is_shared and not seen.released and seen.holder != self.seat.host:
-            await self._see_that_nobody_leads(state, seen)
+            await see_that_nobody_leads(state.lease, seen, state.location)
         return state.lease.claim(self.seat.host, self.seat.address, seen.epoch if seen is not None else 0)
 
     @property
     def _is_shared(self) -> bool:
         """Whether the state is where slurmctlds of other machines reach it too, whatever slurm.conf says."""
         return state_location.is_one(self.config.text("StateSaveLocation"))
-
-    async def _see_that_nobody_leads(self, state: State, term: Term) -> None:
-        """StoreError while another machine's slurmctld leads with this state: it would be deposed in the middle of its work."""
-        log.warning("%s led with this state and did not end in order: its beats are waited for", term.holder)
-        await asyncio.sleep(LONGEST_BEAT + 1)
-        if await asyncio.to_thread(state.lease.read) != term:
-            raise StoreError(message=f"{term.holder} leads with its state at {state.location}", hints=[
-                f"stop slurmctld on {term.holder} first, or name both machines in lines SlurmctldHost"])
 
     async def _serve_in(self, state: State, term: Term, owners: frozenset[int], ready: Callable[[], None]) -> None:
         """Lead in a term, from the state that is on disk to the last thing that is written."""

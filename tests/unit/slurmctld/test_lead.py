@@ -11,7 +11,7 @@ import pytest
 from slurm.config.config import parse
 from slurm.daemon.logs import Verbosity
 from slurm.model.errors import StoreError
-from slurm.slurmctld import service
+from slurm.slurmctld import lead, service
 from slurm.slurmctld.lead import Lead, beat_seconds
 from slurm.store.journal import StoreBusy
 from slurm.store.lease import Deposed, Term
@@ -125,7 +125,7 @@ def test_one_that_is_alone_beats_too_where_others_reach_its_state() -> None:
 def test_one_that_is_alone_takes_a_shared_state_from_nobody_who_lives(
         monkeypatch: pytest.MonkeyPatch, holder: str, beats: bool, claims: bool) -> None:
     """Two that were started by hand deposed each other."""
-    monkeypatch.setattr(service, "LONGEST_BEAT", -0.95)
+    monkeypatch.setattr(lead, "LONGEST_BEAT", -0.95)
     conf = parse("ClusterName=x\nSlurmctldHost=a\nStateSaveLocation=postgresql:///x\nNodeName=n1 CPUs=1\nPartitionName=p Nodes=ALL\n", "slurm.conf")
     disk = MemoryDisk()
     lease = MemoryLease(disk)
