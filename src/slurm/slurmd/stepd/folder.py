@@ -108,7 +108,7 @@ class StepRecord(NamedTuple):
     append: bool = False
     umask: int = 0o022
     cpus: Sequence[int] = ()
-    task_cpus: Sequence[Sequence[int]] = ()  # of each task, where they are not all bound to `cpus`
+    task_cpus: Sequence[Sequence[int]] = []  # of each task, where they are not all bound to `cpus`
     bind_report: str = ""  # what tasks say of that they are bound to: MASK, NONE, "" nothing
     memory: int = 0
     cgroup: str = ""  # folder under which the step makes its cgroup; "": none
