@@ -33,6 +33,16 @@ class Notice(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     dependency: str = ""
 
 
+_ORDER = ("ARRAY_TASKS", "INVALID_DEPEND", "BEGIN", "END", "FAIL", "REQUEUE", "STAGE_OUT", "TIME_LIMIT_50", "TIME_LIMIT_80", "TIME_LIMIT_90",
+          "TIME_LIMIT")
+
+
+def shown_wishes(mail_type: str) -> list[str]:
+    """The same in the order in which Slurm shows them."""
+    wanted = wishes(mail_type)
+    return [word for word in _ORDER if word in wanted]
+
+
 def wishes(mail_type: str) -> frozenset[str]:
     """The words of a --mail-type, ALL spelled out; NONE anywhere: nothing is wanted."""
     words = {word.strip().upper() for word in mail_type.split(",")} - {""}

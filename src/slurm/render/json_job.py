@@ -5,6 +5,7 @@ from __future__ import annotations
 from slurm.core import components
 from slurm.core import tres as amounts
 from slurm.model.job import Job, NodeShare
+from slurm.model.notice import shown_wishes
 from slurm.model.states import JobState, Reason
 from slurm.notation import dependency, gres, sluid
 from slurm.render import job_facts as facts
@@ -120,7 +121,7 @@ def _resources(job: Job, view: View) -> Record:
         "last_sched_evaluation": number(values.last_evaluation(job, view)),
         "licenses": job.request.licenses,
         "licenses_allocated": values.licenses_held(job),
-        "mail_type": [kind.strip().upper() for kind in job.request.mail_type.split(",") if kind.strip()],
+        "mail_type": shown_wishes(job.request.mail_type),
         "mail_user": job.request.mail_user or job.owner.user,
     }
 

@@ -8,6 +8,7 @@ from slurm.core import components
 from slurm.core import tres as amounts
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import Job, NodeShare
+from slurm.model.notice import shown_wishes
 from slurm.model.states import JobState
 from slurm.notation import duration, gres, hostlist, size, sluid, tres
 from slurm.render import job_facts as facts
@@ -160,6 +161,7 @@ def _files(job: Job, view: View) -> list[str]:
 
 def _tres_lines(job: Job) -> list[str]:
     request = job.request
+    mail = ",".join(shown_wishes(request.mail_type))
     rows = (
         ("CpusPerTres", f"gres/gpu:{request.cpus_per_gpu}" if request.cpus_per_gpu else ""),
         ("MemPerTres", f"gres/gpu:{request.mem_per_gpu}" if request.mem_per_gpu else ""),
@@ -167,7 +169,7 @@ def _tres_lines(job: Job) -> list[str]:
         ("TresPerNode", facts.gres_per_node(job)),
         ("TresPerSocket", facts.gpus_text(request.gpus_per_socket)),
         ("TresPerTask", facts.gpus_text(request.gpus_per_task)),
-        ("MailUser", f"{request.mail_user or job.owner.user} MailType={request.mail_type}" if request.mail_type else ""),
+        ("MailUser", f"{request.mail_user or job.owner.user} MailType={mail}" if mail else ""),
     )
     return [f"{key}={text}" for key, text in rows if text]
 

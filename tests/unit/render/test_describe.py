@@ -118,6 +118,22 @@ def test_optional_lines_of_a_job_appear_when_there_is_something_to_say() -> None
     assert "Comment=" not in _show("job", "93", view=view)
 
 
+@pytest.mark.parametrize(("asked", "shown"), [
+    ("ALL", "MailType=INVALID_DEPEND,BEGIN,END,FAIL,REQUEUE,STAGE_OUT"), ("FAIL,BEGIN", "MailType=BEGIN,FAIL"),
+    ("BEGIN,ARRAY_TASKS,END", "MailType=ARRAY_TASKS,BEGIN,END"),
+    ("TIME_LIMIT,TIME_LIMIT_50,TIME_LIMIT_90,STAGE_OUT", "MailType=STAGE_OUT,TIME_LIMIT_50,TIME_LIMIT_90,TIME_LIMIT")])
+def test_words_of_mail_stand_in_slurms_order_and_all_is_spelled_out(asked: str, shown: str) -> None:
+    view = lab.view()
+    view.jobs[JobId(94)].request.mail_type = asked
+    assert shown in _show("job", "94", view=view).split()
+
+
+def test_who_wants_no_mail_has_no_line_of_it() -> None:
+    view = lab.view()
+    view.jobs[JobId(94)].request.mail_type = "NONE"
+    assert "Mail" not in _show("job", "94", view=view)
+
+
 def test_an_allocation_has_no_script_and_no_output() -> None:
     view = lab.view()
     view.jobs[JobId(86)].request.kind = "alloc"
