@@ -51,6 +51,17 @@ def become(account: Account) -> None:
                           hints=["CAP_SETUID and CAP_SETGID are needed: start it as root, or as that user"]) from error
 
 
+def closed_library() -> str:
+    """A file of this program that this process may not read as the user that it has become, "" when there is none: what it has yet to
+    import fails then."""
+    for path in (os.__file__, __file__):
+        try:
+            os.stat(path)
+        except OSError:
+            return path
+    return ""
+
+
 def hand_over(path: str, account: Account) -> None:
     """Give an existing file or folder of root's to the account; links and what belongs to others are left alone. StoreError."""
     try:

@@ -416,6 +416,9 @@ class Service:
             hand_over(self._folder, account)
             user.become(account)
             log.info("slurmctld runs as SlurmUser %s (uid %d) from here on", account.name, account.uid)
+            if closed := user.closed_library():
+                log.error("SlurmUser %s cannot read %s: what slurmctld has yet to import will fail; install Python and slurm-py where every "
+                          "user may read them, not below /root", account.name, closed)
         elif account.uid != os.geteuid():
             log.warning("SlurmUser is %s (uid %d), but slurmctld was started by uid %d, which cannot change that", account.name,
                 account.uid, os.geteuid())
