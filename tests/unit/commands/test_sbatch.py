@@ -128,7 +128,7 @@ def test_hosts_may_stand_in_a_file(tmp_path: Path) -> None:
     for argv in (["-F", "hosts"], ["-w", "./hosts"]):
         [message] = sbatch(*argv, "hello.sh").sent
         assert msgspec.convert(message, messages.SubmitJob).request.nodelist == "cn[01-02],cn04"
-    assert sbatch("-F", "nohosts", "hello.sh").status == 1
+    assert sbatch("-F", "nohosts", "hello.sh").status == 255
 
 
 def test_propagate_chooses_the_limits_and_umask_may_be_set() -> None:
