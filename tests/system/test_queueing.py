@@ -216,13 +216,11 @@ def test_a_test_only_submission_says_when_and_where_and_submits_nothing(cluster:
     assert cluster.ok("squeue", "-h", "-t", "all", "-o", "%i") == before
 
 
-def test_a_job_that_can_never_start_is_accepted_with_a_word_of_warning(cluster: Cluster) -> None:
-    result = cluster.run("sbatch", "--parsable", "-N5", "--wrap", "true")
-    assert result.status == 0
-    assert "can not start" in result.err
-    job = result.out.strip()
-    cluster.until(lambda: waits(cluster, job).startswith("PD PartitionNodeLimit"), why="the reason is another")
-    cluster.ok("scancel", job)
+@pytest.mark.parametrize("words", [("sbatch", "-N5", "--wrap", "true"), ("srun", "-N5", "true"), ("salloc", "-N5", "true")])
+def test_what_an_embedded_cluster_can_never_run_is_refused_with_what_there_is(cluster: Cluster, words: tuple[str, ...]) -> None:
+    result = cluster.run(*words)
+    assert result.status == 1
+    assert "Requested node configuration is not available" in result.err and "partition debug has 4 nodes, 5 are asked for" in result.err
 
 
 def test_jobs_that_wait_for_room_say_so_and_start_when_there_is_some(cluster: Cluster) -> None:

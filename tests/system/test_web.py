@@ -96,7 +96,7 @@ def test_jobs_are_held_released_and_cancelled_together(browser: Browser, cluster
     browser.click("input[data-all=job]")
     browser.press("Hold")
     browser.says("Held: jobs")
-    assert {cluster.field(job, "Reason") for job in jobs} == {"JobHeldUser"}
+    assert {cluster.field(job, "Reason") for job in jobs} == {"JobHeldAdmin"}, "whose cluster it is is its operator"
     browser.click(f"input[name=job][value='{jobs[0]}']")
     browser.press("Release")
     browser.says(f"Released: job {jobs[0]}")

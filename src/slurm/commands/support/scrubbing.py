@@ -31,6 +31,7 @@ _LONGEST_NAME = 64
 _NAME_LETTERS = string.ascii_letters + string.digits + "_.-"
 _PATHS = re.compile(r"(?i)^(/|%|no$|yes$|true$|false$|none$|\d{1,3}$|auth/|\[secret\])")
 """What stands behind such a key and is no secret: where it lies, whether there is one."""
+_NUMBER = re.compile(r"\d+(,$|$)")
 _SECRET_NAMES = re.compile(rf"(?i){_WORDS}|KEY$")
 _ALWAYS = re.compile(r"(?im)^(?P<key>\s*(?:StoragePass|AccountingStoragePass|JobCompPass|StoragePassScript|StorageParameters|AccountingStorageExternalHost|"
                      r"X11Parameters)\s*=\s*)(?P<value>.+)$")
@@ -60,6 +61,8 @@ def _without_password(found: re.Match[str]) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
+    if found["between"].startswith('"') and _NUMBER.match(found["value"]):
+        return found[0]  # of a JSON object: how large a file of keys is
     value, quote = found["value"], found["value"][0] if found["value"][0] in "\"'" else ""
     if _PATHS.match(value.strip("\"'")) or value.strip("\"'") == "" or _in_path(found):
         return found[0]

@@ -81,9 +81,9 @@ class LocalBackend(SharedDisk):
             self.__del__()
             self._begin()
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at the end of a program the module `os` may be gone before
         for descriptor in (self._wake_read, self._wake_write):
-            os.close(descriptor)
+            close(descriptor)
 
     def ensure(self, start: bool = True) -> None:
         """Start a cluster on this machine unless one answers, or with start=False only see whether one does; BackendError says why there is
