@@ -21,7 +21,10 @@ def hold(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float, 
     for chosen in _not_ended(state, ids, caller):
         job = chosen.job
         admin = not user and (operator or job.owner.uid != caller.uid)
-        events += [e.Held(at=now, job=job.id, admin=admin, task=task) for task in selection.each_task(chosen)]
+        if chosen.tasks is None:
+            events.append(e.Held(at=now, job=job.id, admin=admin))
+        else:
+            events += [e.Held(at=now, job=job.id, admin=admin, task=task) for task in selection.each_task(chosen)]
     return events
 
 
@@ -39,14 +42,19 @@ def release(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: floa
 def _not_ended(state: ClusterState, ids: Iterable[str], caller: e.Caller) -> list[Chosen]:
     """The chosen jobs that have not ended. NotNow when all that there was of a job has ended."""
     found = selection.by_ids(state, ids)
-    meant = []
+    operator = is_operator(state, caller)
+    meant: list[Chosen] = []
+    others: list[Chosen] = []
     for chosen in found:
-        require_owner(state, caller, chosen.job)
-        if not chosen.job.state.finished and not chosen.job.completing or chosen.job.lost is not None:
-            meant.append(chosen)
-    groups = {chosen.job.array_job or chosen.job.id for chosen in found if not chosen.job.state.finished}
-    for chosen in found:
-        group: JobId = chosen.job.array_job or chosen.job.id
-        if group not in groups:
-            raise NotNow("ESLURM_ALREADY_DONE", hints=[f"job {chosen.shown} is {chosen.job.state.name}"])
+        job = chosen.job
+        if not operator and job.owner.uid != caller.uid:
+            require_owner(state, caller, job)
+        waits = job.id in state.pending or job.lost is not None
+        (meant if waits or not (job.state.finished or job.completing) else others).append(chosen)
+    if others:
+        going_on = {chosen.job.array_job or chosen.job.id for chosen in found if not chosen.job.state.finished}
+        for chosen in others:
+            group: JobId = chosen.job.array_job or chosen.job.id
+            if group not in going_on:
+                raise NotNow("ESLURM_ALREADY_DONE", hints=[f"job {chosen.shown} is {chosen.job.state.name}"])
     return meant
