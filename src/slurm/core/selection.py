@@ -97,27 +97,48 @@ def named(state: ClusterState, ref: JobRef) -> list[Chosen]:
     return found
 
 
+def one_by_one(state: ClusterState, text: str) -> list[str]:
+    """The ids of the jobs that a text of ids or of a name means, errors as of `by_ids`; an array that waits is one, and so is a leader
+    with its components."""
+    called = _called(state, text)
+    if called is None:
+        return [ref.show() for ref in _refs(text)]
+    ids = {job.id for job in called}
+    return [str(job.id) for job in called if job.het_job == job.id or job.het_job not in ids]
+
+
 def by_ids(state: ClusterState, texts: Iterable[str]) -> list[Chosen]:
     """The jobs of ids ("12,13_[1-3]") or names ("name=sim"); NotFound for the first that means none."""
     chosen: list[Chosen] = []
     for text in texts:
-        key, equals, name = text.partition("=")
-        if equals and key.lower() in ("name", "jobname"):
-            found = [Chosen(job) for job in (*state.pending.values(), *state.active.values()) if job.request.name == name]
-            if not found:
-                raise NotFound("ESLURM_INVALID_JOB_ID", hints=[f'no job is called "{name}"'])
-            chosen += found
+        called = _called(state, text)
+        if called is not None:
+            chosen += map(Chosen, called)
             continue
-        try:
-            refs = jobref.parse_list(text)
-        except NotationError as error:
-            raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
-        for ref in refs:
+        for ref in _refs(text):
             found = named(state, ref)
             if not found:
                 raise NotFound("ESLURM_INVALID_JOB_ID", hints=[f"no job {ref.show()} is known: it never was, or it ended long ago"])
             chosen += found
     return chosen
+
+
+def _called(state: ClusterState, text: str) -> list[Job] | None:
+    """The jobs of a name that have not ended; None for a text of ids."""
+    key, equals, name = text.partition("=")
+    if not equals or key.lower() not in ("name", "jobname"):
+        return None
+    found = [job for job in (*state.pending.values(), *state.active.values()) if job.request.name == name]
+    if not found:
+        raise NotFound("ESLURM_INVALID_JOB_ID", hints=[f'no job is called "{name}"'])
+    return found
+
+
+def _refs(text: str) -> list[JobRef]:
+    try:
+        return jobref.parse_list(text)
+    except NotationError as error:
+        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
 
 
 def each_task(chosen: Chosen) -> Iterator[int | None]:

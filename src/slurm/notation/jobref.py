@@ -50,7 +50,12 @@ def parse(text: str) -> JobRef:
 
 
 def parse_list(text: str) -> list[JobRef]:
-    """Reads references separated by commas; commas inside brackets belong to the task ids."""
+    """Reads references separated by commas."""
+    return [parse(piece) for piece in split_list(text)]
+
+
+def split_list(text: str) -> list[str]:
+    """The references of a text, unread; commas inside brackets belong to the task ids."""
     pieces: list[str] = []
     start = depth = 0
     for index, char in enumerate(text):
@@ -59,7 +64,7 @@ def parse_list(text: str) -> list[JobRef]:
             pieces.append(text[start:index])
             start = index + 1
     pieces.append(text[start:])
-    return [parse(piece) for piece in pieces]
+    return pieces
 
 
 def _parse_tasks(text: str, ids: str) -> TaskSet:

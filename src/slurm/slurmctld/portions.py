@@ -10,8 +10,11 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from slurm.core import selection
 from slurm.core.events import Event
 from slurm.core.illegal import IllegalTransition
+from slurm.core.state import ClusterState
+from slurm.model.errors import NotNow
 from slurm.slurmctld.engine import Engine
 
 SECONDS = 0.005
@@ -31,13 +34,24 @@ class Breath:
             self._since = time.thread_time()
 
 
-async def found_for(texts: Iterable[str], find: Callable[[list[str]], list[Event]]) -> list[Event]:
-    """The events that `find` makes of each text, doubles once."""
+async def found_for(state: ClusterState, texts: Iterable[str], find: Callable[[str], list[Event]]) -> list[Event]:
+    """The events that `find` makes of each job that the texts mean, doubles once.
+
+    Of several jobs of one text ("name=sim", "12,13") those are passed over to which it cannot be done now, unless it can be done to none.
+    """
     breath = Breath()
     events: list[Event] = []
     for text in dict.fromkeys(texts):
-        events += find([text])
-        await breath.taken()
+        refusals: list[NotNow] = []
+        before = len(events)
+        for one in selection.one_by_one(state, text):
+            try:
+                events += find(one)
+            except NotNow as error:
+                refusals.append(error)
+            await breath.taken()
+        if refusals and len(events) == before:
+            raise refusals[0]
     return events
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from slurm.store.memory import Fault
 from slurm.wire import node_messages as n
-from tests.cluster.slurmctld.conftest import CONF, ROOT, Play, Stage
+from tests.cluster.slurmctld.conftest import BOB, CONF, ROOT, Play, Stage
 
 
 @pytest.mark.parametrize(("code", "held"), [(5, ""), (6, "user")])
@@ -59,5 +59,34 @@ def test_changes_are_refused_while_the_disk_is_full_and_questions_answered(play:
         s.disk.faults.clear()
         await s.until(lambda: not s.ctl.engine.stalled)
         assert (await client.ask(kind, **fields))["type"] != "Failure"
+
+    play(scene)
+
+
+def test_a_change_of_several_jobs_passes_over_ended_ones_and_is_refused_as_a_whole_for_one_that_may_not_be_changed(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        alice, bob = s.client(), s.client(BOB)
+        ended, mine, other = await alice.submit(hold=True, name="x"), await alice.submit(hold=True, name="x"), await bob.submit(hold=True, name="y")
+        await alice.ask("CancelJobs", filter={"ids": [str(ended)]})
+        assert (await alice.ask("UpdateJob", ids=f"{ended},{mine}", changes={"TimeLimit": "7"}))["type"] == "Done"
+        assert s.ctl.cluster.job(mine).time_limit == 7 * 60
+        assert (await alice.ask("UpdateJob", ids=f"{mine},{other}", changes={"TimeLimit": "5"}))["name"] == "ESLURM_USER_ID_MISSING"
+        assert s.ctl.cluster.job(mine).time_limit == 7 * 60
+        assert (await alice.ask("UpdateJob", ids="name=x", changes={"TimeLimit": "3"}))["type"] == "Done"
+        assert s.ctl.cluster.job(mine).time_limit == 3 * 60
+        assert (await alice.ask("UpdateJob", ids=f"{ended}", changes={"TimeLimit": "3"}))["name"] == "ESLURM_ALREADY_DONE"
+
+    play(scene)
+
+
+def test_an_array_and_a_job_of_the_same_name_are_held_together(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        alice = s.client()
+        array, single = await alice.submit(array="0-9", name="x", begin=s.ctl.now() + 1e6), await alice.submit(name="x", begin=s.ctl.now() + 1e6)
+        assert (await alice.ask("HoldJobs", ids=["name=x"]))["type"] == "Done"
+        assert [s.ctl.cluster.job(job).held for job in (array, single)] == ["user", "user"]
+        assert (await alice.ask("ReleaseJobs", ids=[f"{array}_[1,3]"]))["type"] == "Done"
+        held = {job.id: job.held for job in s.ctl.cluster.pending.values() if job.id != single}
+        assert held.pop(array) == "user" and list(held.values()) == ["", ""]
 
     play(scene)

@@ -52,3 +52,16 @@ def test_a_suspended_job_gets_no_new_step_and_says_why(play: Play) -> None:
         assert answer["name"] == "ESLURM_JOB_SUSPENDED"
 
     play(scene)
+
+
+def test_of_jobs_of_one_name_those_that_run_are_suspended_and_for_none_it_is_refused(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        job, _ = await running(s)
+        waiting = await s.client().submit(hold=True)
+        root = s.client(0)
+        assert (await root.ask("SuspendJobs", ids=["name=nosuch"]))["name"] == "ESLURM_INVALID_JOB_ID"
+        assert (await root.ask("SuspendJobs", ids=[f"{waiting}"]))["name"] == "ESLURM_JOB_PENDING"
+        assert (await root.ask("SuspendJobs", ids=[f"name={s.ctl.cluster.job(job).request.name}"]))["type"] == "Done"
+        assert (s.state(job), s.state(waiting)) == ("SUSPENDED", "PENDING")
+
+    play(scene)

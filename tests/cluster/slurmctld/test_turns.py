@@ -63,6 +63,8 @@ MIX: list[tuple[str, dict[str, object]]] = [
     ("ExplainJob", {"job_id": "9000"}), ("UpdateJob", {"ids": "9000", "changes": {"TimeLimit": "5"}}),
     ("UpdateJob", {"ids": "ARRAY_[0-50000]", "changes": {"TimeLimit": "5"}}), ("UpdateJob", {"ids": "ARRAY_[0-400]", "changes": {"TimeLimit": "5"}}),
     ("UpdateJob", {"ids": "9500", "changes": {"Dependency": "afterany:" + ":".join(EVERYBODY[10:1_900])}}), ("HoldJobs", {"ids": ["name=j"]}),
+    ("UpdateJob", {"ids": "name=j", "changes": {"TimeLimit": "5"}}), ("UpdateJob", {"ids": ",".join(EVERYBODY[5_000:8_000]), "changes": {"Nice": "5"}}),
+    ("RequeueJobs", {"ids": ["name=j"]}), ("MoveToTop", {"ids": ["name=j1"]}), ("SuspendJobs", {"ids": ["name=j"]}),
     ("ReleaseJobs", {"ids": ["8"] * 10_000}), ("HoldJobs", {"ids": EVERYBODY[5_000:8_000]}), ("RequeueJobs", {"ids": EVERYBODY}),
     ("HoldJobs", {"ids": [f"ARRAY_[0-99999:{step}]" for step in range(2, 400)]}), ("HoldJobs", {"ids": [f"ARRAY_{task}" for task in range(0, 600, 2)]}),
     ("FindUsage", {}), ("FindUsage", {"ids": EVERYBODY}), ("FindUsage", {"ids": ["ARRAY_[0-99999]"] * 2_000}), ("FindUsage", {"ids": EVERYBODY[:1_000], "pids": True}),

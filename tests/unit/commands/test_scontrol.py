@@ -61,6 +61,7 @@ class Call:
 
 @pytest.mark.parametrize(("line", "request_"), [
     ("hold jobid=7", {"type": "HoldJobs", "ids": ["7"]}),
+    ("hold 7_[1,3-5]", {"type": "HoldJobs", "ids": ["7_[1,3-5]"]}),
     ("uhold 5", {"type": "HoldJobs", "user": True, "ids": ["5"]}),
     ("update jobid=5 nice", {"type": "UpdateJob", "ids": "5", "changes": {"nice": "100"}}),
     ("top 5,6 7", {"type": "MoveToTop", "ids": ["5", "6", "7"]}),

@@ -170,21 +170,21 @@ async def _signal(ctl: Controller, wanted: list[Signal]) -> list[tuple[str, str,
 
 async def on_hold(ctl: Controller, session: Session, message: m.HoldJobs) -> m.Done:
     """Keep pending jobs from starting."""
-    events = await portions.found_for(message.ids, lambda ids: hold.hold(ctl.cluster, ids, session.caller, ctl.now(), user=message.user))
+    events = await portions.found_for(ctl.cluster, message.ids, lambda one: hold.hold(ctl.cluster, [one], session.caller, ctl.now(), user=message.user))
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 
 async def on_release(ctl: Controller, session: Session, message: m.ReleaseJobs) -> m.Done:
     """Let held jobs start."""
-    events = await portions.found_for(message.ids, lambda ids: hold.release(ctl.cluster, ids, session.caller, ctl.now()))
+    events = await portions.found_for(ctl.cluster, message.ids, lambda one: hold.release(ctl.cluster, [one], session.caller, ctl.now()))
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 
 async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) -> m.Done:
     """Put running or ended jobs back into the queue."""
-    events = await portions.found_for(message.ids, lambda ids: requeue.requeue(ctl.cluster, ids, session.caller, ctl.now(),
+    events = await portions.found_for(ctl.cluster, message.ids, lambda one: requeue.requeue(ctl.cluster, [one], session.caller, ctl.now(),
         hold=message.hold, special=message.special))
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
@@ -201,14 +201,14 @@ async def on_top(ctl: Controller, session: Session, message: MoveToTop) -> m.Don
 
 async def on_suspend(ctl: Controller, session: Session, message: SuspendJobs) -> m.Done:
     """Have running jobs hold still."""
-    events = await portions.found_for(message.ids, lambda ids: suspend.suspend(ctl.cluster, ids, session.caller, ctl.now()))
+    events = await portions.found_for(ctl.cluster, message.ids, lambda one: suspend.suspend(ctl.cluster, [one], session.caller, ctl.now()))
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 
 async def on_resume(ctl: Controller, session: Session, message: ResumeJobs) -> m.Done:
     """Have suspended jobs go on."""
-    events = await portions.found_for(message.ids, lambda ids: suspend.resume(ctl.cluster, ids, session.caller, ctl.now()))
+    events = await portions.found_for(ctl.cluster, message.ids, lambda one: suspend.resume(ctl.cluster, [one], session.caller, ctl.now()))
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
@@ -216,7 +216,8 @@ async def on_resume(ctl: Controller, session: Session, message: ResumeJobs) -> m
 async def on_update(ctl: Controller, session: Session, message: m.UpdateJob) -> m.Done:
     """scontrol update jobid=."""
     changes = await ctl.submit_plugins.modified(message.ids, message.changes, session.caller) if ctl.submit_plugins else message.changes
-    events = update.update_job(ctl.cluster, message.ids, changes, session.caller, ctl.now())
+    events = await portions.found_for(ctl.cluster, [message.ids], lambda one: update.update_job(
+        ctl.cluster, one, changes, session.caller, ctl.now()))
     await portions.record(ctl.engine, events, LATER)
     return m.Done(sizes=_sizes(ctl, message.ids) if resizing.KEYS & {key.lower() for key in changes} else {})
 
