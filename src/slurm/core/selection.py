@@ -16,6 +16,7 @@ from slurm.notation.jobref import JobRef
 from slurm.notation.taskset import TaskSet
 
 TASKS_AT_ONCE = 1_000
+_LOOKED_AT = 1_000
 
 
 class Wanted(Protocol):
@@ -97,23 +98,35 @@ def named(state: ClusterState, ref: JobRef) -> list[Chosen]:
     return found
 
 
-def one_by_one(state: ClusterState, text: str) -> list[str]:
-    """The ids of the jobs that a text of ids or of a name means, errors as of `by_ids`; an array that waits is one, and so is a leader
-    with its components."""
-    called = _called(state, text)
-    if called is None:
-        return [ref.show() for ref in _refs(text)]
-    ids = {job.id for job in called}
-    return [str(job.id) for job in called if job.het_job == job.id or job.het_job not in ids]
+def in_portions(state: ClusterState, text: str) -> Iterator[list[str]]:
+    """The ids of the jobs that a text of ids or of a name means, each portion after a look at a thousand jobs at most; errors as of
+    `by_ids`. An array that waits is one, and so is a leader with its components."""
+    name = _name(text)
+    if name is None:
+        refs = _refs(text)
+        for start in range(0, len(refs), _LOOKED_AT):
+            yield [ref.show() for ref in refs[start:start + _LOOKED_AT]]
+        return
+    found = False
+    jobs = (*state.pending.values(), *state.active.values())
+    for start in range(0, len(jobs), _LOOKED_AT):
+        some = [job for job in jobs[start:start + _LOOKED_AT] if job.request.name == name]
+        found = found or bool(some)
+        yield [str(job.id) for job in some if not (job.het and job.het_job != job.id and state.jobs[job.het_job].request.name == name)]
+    if not found:
+        raise _nobody(name)
 
 
 def by_ids(state: ClusterState, texts: Iterable[str]) -> list[Chosen]:
     """The jobs of ids ("12,13_[1-3]") or names ("name=sim"); NotFound for the first that means none."""
     chosen: list[Chosen] = []
     for text in texts:
-        called = _called(state, text)
-        if called is not None:
-            chosen += map(Chosen, called)
+        name = _name(text)
+        if name is not None:
+            found = [Chosen(job) for job in (*state.pending.values(), *state.active.values()) if job.request.name == name]
+            if not found:
+                raise _nobody(name)
+            chosen += found
             continue
         for ref in _refs(text):
             found = named(state, ref)
@@ -123,15 +136,14 @@ def by_ids(state: ClusterState, texts: Iterable[str]) -> list[Chosen]:
     return chosen
 
 
-def _called(state: ClusterState, text: str) -> list[Job] | None:
-    """The jobs of a name that have not ended; None for a text of ids."""
+def _name(text: str) -> str | None:
+    """The name by which a text means jobs, None for a text of ids."""
     key, equals, name = text.partition("=")
-    if not equals or key.lower() not in ("name", "jobname"):
-        return None
-    found = [job for job in (*state.pending.values(), *state.active.values()) if job.request.name == name]
-    if not found:
-        raise NotFound("ESLURM_INVALID_JOB_ID", hints=[f'no job is called "{name}"'])
-    return found
+    return name if equals and key.lower() in ("name", "jobname") else None
+
+
+def _nobody(name: str) -> NotFound:
+    return NotFound("ESLURM_INVALID_JOB_ID", hints=[f'no job is called "{name}"'])
 
 
 def _refs(text: str) -> list[JobRef]:

@@ -44,12 +44,14 @@ async def found_for(state: ClusterState, texts: Iterable[str], find: Callable[[s
     for text in dict.fromkeys(texts):
         refusals: list[NotNow] = []
         before = len(events)
-        for one in selection.one_by_one(state, text):
-            try:
-                events += find(one)
-            except NotNow as error:
-                refusals.append(error)
+        for some in selection.in_portions(state, text):
             await breath.taken()
+            for one in some:
+                try:
+                    events += find(one)
+                except NotNow as error:
+                    refusals.append(error)
+                await breath.taken()
         if refusals and len(events) == before:
             raise refusals[0]
     return events

@@ -41,7 +41,7 @@ class MemoryDisk:
     """What outlives a MemoryJournal. `faults` are met by the following writes, one each."""
 
     def __init__(self) -> None:
-        self.events: dict[int, Entry] = {}
+        self.events: dict[int, Entry] = {}  # in order
         self.rows: dict[Name, Row] = {}  # of the newest whole snapshot
         self.kept: dict[Name, Row] = {}  # of the one that is being written
         self.snapshots: list[int] = []  # up to which event the newest two go
@@ -61,7 +61,7 @@ class MemoryDisk:
     @property
     def last_seq(self) -> int:
         """The newest event's number."""
-        return max((*self.events, *self.snapshots), default=0)
+        return max(next(reversed(self.events), 0), *self.snapshots, 0)
 
 
 class MemoryJournal:
