@@ -363,7 +363,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "LaunchParameters": {"use_interactive_step": "yes"},
     "PrologFlags": {
         "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes",
-        "Contain": "later", "RunInJob": "later",
+        "Contain": "yes",
+        "RunInJob": "later",
         "X11": "later"},
     "SlurmctldParameters": {
         "allow_root_on_nodes": "yes", "history_size": "yes", "history_time": "yes", "reboot_from_controller": "yes",

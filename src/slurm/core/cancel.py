@@ -135,7 +135,7 @@ def _act_on_step(
             error = NotPermitted("ESLURM_ACCESS_DENIED")
             outcome.refused.append((ref.show(), error.name, error.message))
         else:
-            if signal in (0, SIGKILL) and step_id >= 0:
+            if signal in (0, SIGKILL) and step_id != BATCH_STEP:
                 outcome.events.append(e.StepEnding(at=now, job=job.id, attempt=job.attempt, step=step_id))
             else:
                 outcome.effects.append(Signal(job=job.id, attempt=job.attempt, nodes=tuple(step.nodes_left), signal=signal or SIGKILL,

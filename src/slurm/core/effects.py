@@ -27,8 +27,8 @@ class Launch(Effect, frozen=True):
 
 
 class Prepare(Effect, frozen=True):
-    """Run the Prolog of this attempt on these nodes now, before anything of it does (PrologFlags=Alloc); each node answers with
-    Prepared."""
+    """Run the Prolog of this attempt on these nodes now, before anything of it does (PrologFlags=Alloc), and begin its extern step where
+    it has one (Contain); each node answers with Prepared."""
 
     job: JobId
     attempt: int

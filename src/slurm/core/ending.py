@@ -9,7 +9,7 @@ from slurm.core.nodes import readiness
 from slurm.core.policy import state as counting
 from slurm.core.reserving import running
 from slurm.core.state import BOOTING, ClusterState
-from slurm.model.ids import BATCH_STEP, NodeName
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP, NodeName
 from slurm.model.job import Job, Step
 from slurm.model.states import JobState, Reason
 from slurm.notation import exitstatus
@@ -115,8 +115,13 @@ def on_node_freed(state: ClusterState, job: Job, event: e.NodeFreed) -> list[Eff
 
 
 def on_launch_failed_late(state: ClusterState, job: Job, event: e.LaunchFailed) -> list[Effect]:
-    """A node could not start a job that is to end: nothing of it runs there."""
-    return free_node(state, job, event.node, event.at)
+    """A node could not start a job that is to end: nothing of it runs there, unless the node holds its extern step."""
+    return [] if holds_extern(job, event.node) else free_node(state, job, event.node, event.at)
+
+
+def holds_extern(job: Job, name: NodeName) -> bool:
+    """Whether a node has the extern step of a job: what it says of the script says nothing of all."""
+    return (step := job.steps.get(EXTERN_STEP)) is not None and name in step.nodes_left
 
 
 def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, why: str = "") -> list[Effect]:

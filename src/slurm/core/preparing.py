@@ -1,4 +1,5 @@
-"""What a started job waits for before its nodes are its own: PrologSlurmctld, and with PrologFlags=Alloc the Prolog of each node.
+"""What a started job waits for before its nodes are its own: PrologSlurmctld, with PrologFlags=Alloc the Prolog of each node, with
+Contain its extern step there.
 
 Not here: the Prolog that a node runs before the first step (without Alloc), of which the cluster hears only when it fails.
 """
@@ -6,11 +7,12 @@ Not here: the Prolog that a node runs before the first step (without Alloc), of 
 from __future__ import annotations
 
 from slurm.core import events as e
+from slurm.core import recording
 from slurm.core.effects import Announce, Effect, Launch, Prepare, RunScript
 from slurm.core.nodes import readiness
 from slurm.core.state import BOOTING, ClusterState
-from slurm.model.ids import NodeName
-from slurm.model.job import Job
+from slurm.model.ids import EXTERN_STEP, NodeName
+from slurm.model.job import Job, Step
 
 CONTROLLER = NodeName("")
 """Where PrologSlurmctld runs, in `Job.preparing`."""
@@ -39,12 +41,23 @@ def _on_nodes(state: ClusterState, job: Job) -> list[Effect]:
     effects: list[Effect] = []
     if "alloc" in state.settings.prolog_flags:
         job.preparing = list(job.nodes_left)
+        if "contain" in state.settings.prolog_flags:
+            _begin_extern_step(state, job)
         if "nohold" not in state.settings.prolog_flags:
             job.flags.append(CONFIGURING)
         effects.append(Prepare(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left)))
     if may_launch(state, job):
         effects.append(Launch(job=job.id, attempt=job.attempt, node=job.batch_host))
     return effects
+
+
+def _begin_extern_step(state: ClusterState, job: Job) -> None:
+    """The step that each node holds for what comes from outside of the job's steps; it takes nothing from them."""
+    assert job.allocation is not None
+    step = job.steps[EXTERN_STEP] = Step(
+        id=EXTERN_STEP, name="extern", start_time=job.start_time, shares=list(job.allocation.shares), ntasks=len(job.allocation.shares),
+        nodes_left=list(job.nodes_left))
+    recording.step(state, job, step)
 
 
 def may_launch(state: ClusterState, job: Job) -> bool:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from slurm.core import tres
 from slurm.core.state import ClusterState
 from slurm.model.accounting import ClusterRecord, JobRecord, NodeEventRecord, PayloadRecord, ReservationRecord, StepRecord
-from slurm.model.ids import BATCH_STEP, Digest, NodeName, Uid
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP, Digest, NodeName, Uid
 from slurm.model.job import Allocation, Job, Step
 from slurm.model.node import Node
 from slurm.model.policy import Wckey
@@ -126,13 +126,16 @@ def step_record(state: ClusterState, job: Job, step: Step) -> StepRecord:
     request = step.request
     batch = step.id == BATCH_STEP
     names = [share.node for share in step.shares]
+    allocated = tres.of_shares(state, step.shares)
+    if step.id == EXTERN_STEP and (allocation := job.holding) is not None:
+        allocated["billing"] = tres.held(state, allocation)["billing"]
     word = (request.distribution or "block").split(",")[0].split(":")[0].split("=")[0].lower()
     return StepRecord(
         job=job.id, restarts=job.restarts, step=step.id, name=step.name, state=step.state,
         exit_status=step.exit_status or 0 if step.end_time else 0,
         start_time=step.start_time, end_time=step.end_time, suspended_seconds=step.suspended_seconds, ntasks=step.ntasks,
         nodes=_hosts(names), node_count=len(names),
-        layout="Unknown" if batch else _LAYOUTS.get(word, ""), allocated=tres.of_shares(state, step.shares),
+        layout="Unknown" if batch or step.id == EXTERN_STEP else _LAYOUTS.get(word, ""), allocated=allocated,
         submit_line=request.submit_line,
         work_dir=job.request.work_dir, killed_by=killer(job) if step.state is JobState.CANCELLED else None,
         usage=step.usage if step.end_time else None)

@@ -99,6 +99,7 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
     held = list(holdings)
     named = {(each.job, each.attempt) for each in held}
     have = {(each.job, each.attempt) for each in held if each.step != SCRIPTS_STEP}
+    begun = {(each.job, each.attempt) for each in held if each.step not in (SCRIPTS_STEP, EXTERN_STEP)}
     result = Reconciled([], [], [])
     known = state.nodes.get(node)
     remains = {(each.job, each.attempt) for each in known.remains} if known is not None else set()
@@ -115,11 +116,11 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
         job = state.jobs[job_id]
         if node not in job.nodes_left:
             continue
-        present = (job.id, job.attempt) in have
+        present = (job.id, job.attempt) in begun
         if job.lost is not None:
-            _of_lost(job, job.lost, node, now, result, present=present)
+            _of_lost(job, job.lost, node, now, result, present=present, left=(job.id, job.attempt) in have)
         elif job.completing:
-            if present or state.settings.node_epilog:
+            if (job.id, job.attempt) in have or state.settings.node_epilog:
                 result.effects.extend(_expected(state, job, [node]))
             else:
                 result.events.append(e.NodeFreed(at=now, job=job.id, attempt=job.attempt, node=node))
@@ -138,12 +139,17 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
     return result
 
 
-def _of_lost(job: Job, lost: LostAttempt, node: NodeName, now: float, result: Reconciled, *, present: bool) -> None:
-    """A node is back that an attempt was waiting for: it goes on, or nothing of it is left there, or what is left is to end."""
-    if not lost.intact and present:
+def _of_lost(job: Job, lost: LostAttempt, node: NodeName, now: float, result: Reconciled, *, present: bool, left: bool) -> None:
+    """A node is back that an attempt was waiting for: it goes on, or nothing of it is left there, or what is left is to end.
+
+    `present`: a step of it is there, `left`: it or the extern step.
+    """
+    if left and not lost.intact:
         result.effects.append(Terminate(job=job.id, attempt=job.attempt, nodes=(node,), why="node_fail", at=lost.since))
     elif not lost.intact or (node == lost.batch_host and not present):
         result.events.append(e.NodeFreed(at=now, job=job.id, attempt=job.attempt, node=node))
+        if left:
+            result.unknown.append((job.id, job.attempt))
     else:
         result.events.append(e.NodeReturned(at=now, job=job.id, attempt=job.attempt, node=node))
         if node == lost.batch_host and not lost.launched:
@@ -159,7 +165,8 @@ def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[
     return [
         e.StepExited(at=now, job=job.id, attempt=job.attempt, step=step.id, node=node, status=9)
         for step in (job.lost.steps if job.lost is not None else job.steps).values()
-        if step.id not in (BATCH_STEP, EXTERN_STEP) and node in step.nodes_left and step.id not in have
+        if step.id != BATCH_STEP and node in step.nodes_left and step.id not in have and not (
+            step.id == EXTERN_STEP and node in job.preparing)
         and now - step.start_time > ON_THE_WAY_SECONDS
     ]
 

@@ -75,8 +75,9 @@ def _back(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
 
 def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> list[Effect]:
     """A node could not start the script, or lost all trace of it: run it again elsewhere, held after too many tries."""
+    held = ending.holds_extern(job, event.node)
     if job.launched:
-        return lose_node(state, job, event, event.node, event.why, Loss.PROVEN)
+        return lose_node(state, job, event, event.node, event.why, Loss.ORDERED if held else Loss.PROVEN)
     if not concluding.may_run_again(state.settings, job):
         effects = ending.end(state, job, event.at, JobState.FAILED, Reason.JOB_LAUNCH_FAILURE)
     else:
@@ -86,7 +87,8 @@ def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> li
             job.held = "admin"
         effects = ending.end(state, job, event.at, JobState.PENDING, Reason.JOB_LAUNCH_FAILURE, why="requeue")
     job.reason_text = event.why
-    effects += ending.free_node(state, job, event.node, event.at)
+    if not held:
+        effects += ending.free_node(state, job, event.node, event.at)
     if job.held and job.state is JobState.PENDING and not job.completing:
         job.reason = Reason.LAUNCH_FAILED_REQUEUED_HELD
     return effects

@@ -9,6 +9,7 @@ from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, EndStep
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.state import ClusterState
+from slurm.model.ids import EXTERN_STEP
 from slurm.model.job import Job
 
 
@@ -51,7 +52,7 @@ def on_exited(state: ClusterState, job: Job, event: e.StepExited) -> list[Effect
     if step.nodes_left:
         return []
     ending.end_step(state, job, step, event.at, step.exit_status, step.oom)
-    if step.exit_status > job.derived_status:
+    if step.exit_status > job.derived_status and step.id != EXTERN_STEP:
         job.derived_status = step.exit_status
         recording.job(state, job)
     del job.steps[event.step]

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from slurm.core import components
 from slurm.core import tres as amounts
-from slurm.model.ids import BATCH_STEP
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP
 from slurm.model.job import Job, NodeShare
 from slurm.model.notice import shown_wishes
 from slurm.model.states import JobState
@@ -178,12 +178,13 @@ def show_step(entry: JobStep, view: View) -> list[str]:
     """A step's lines, without their indentation."""
     job, step = entry
     limit = step.request.time_limit
-    cpus = 0 if step.id == BATCH_STEP else sum(share.cpu_count for share in step.shares)
+    bare = step.id in (BATCH_STEP, EXTERN_STEP)
+    cpus = 0 if bare else sum(share.cpu_count for share in step.shares)
     amounts = {"cpu": cpus, "mem": sum(share.memory for share in step.shares), "node": len(step.shares)}
     for share in step.shares:
         for name, devices in share.gres.items():
             amounts[f"gres/{name}"] = amounts.get(f"gres/{name}", 0) + len(devices)
-    shown_tres = NULL if step.id == BATCH_STEP else tres.show(amounts)
+    shown_tres = NULL if bare else tres.show(amounts)
     return [
         (f"StepId={entry.shown} UserId={job.owner.uid} StartTime={view.moment(step.start_time, 'Unknown')} "
         f"TimeLimit={'UNLIMITED' if limit is None else duration.show_clock(limit)}"),

@@ -351,7 +351,10 @@ class Controller:
                                       self.time_left(job), self._told(effect, node, wanted=settings.node_prolog), self._topology_of(job),
                                       components.members(self.cluster.jobs, job) if job.het else ())
         if isinstance(effect, Prepare):
-            return n.PrepareJob(job=effect.job, attempt=effect.attempt, prolog=self._told(effect, node, wanted=settings.node_prolog))
+            job = self.cluster.jobs[effect.job]
+            return n.PrepareJob(
+                job=effect.job, attempt=effect.attempt, prolog=self._told(effect, node, wanted=settings.node_prolog),
+                extern=launch.extern_step(job, node, settings, self.time_left(job)))
         if isinstance(effect, Terminate):
             return launch.terminate_order(effect, settings, self._told(effect, node, wanted=settings.node_epilog))
         if isinstance(effect, SetLimit):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from slurm.core import concluding
 from slurm.core.effects import Launch, Signal, Suspend, Terminate
 from slurm.model.cpu_set import NOTHING, CpuSet
-from slurm.model.ids import BATCH_STEP
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP
 from slurm.model.job import ArrayPart, Job, NodeShare
 from slurm.model.node import Node
 from slurm.model.settings import Settings
@@ -79,6 +79,18 @@ def batch_order(
         devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait,
         time_left=time_left, lease=settings.fence_timeout if concluding.may_run_again(settings, job) else 0,
         sampling=sampling(request.sample_seconds), prolog=prolog or {})
+
+
+def extern_step(job: Job, node: Node, settings: Settings, time_left: float) -> n.ExternStep | None:
+    """What a node needs for the extern step of this attempt; None where the job has none there."""
+    step = job.steps.get(EXTERN_STEP)
+    share = next((share for share in step.shares if share.node == node.name), None) if step is not None else None
+    if share is None:
+        return None
+    return n.ExternStep(
+        uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
+        devices=device_files(node, share), kill_wait=settings.kill_wait, time_left=time_left,
+        lease=settings.fence_timeout if concluding.may_run_again(settings, job) else 0, sampling=sampling(job.request.sample_seconds))
 
 
 def terminate_order(effect: Terminate, settings: Settings, epilog: dict[str, str]) -> n.TerminateJob:

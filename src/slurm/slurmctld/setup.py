@@ -38,8 +38,7 @@ NEVER_SECONDS = 100 * 365 * 86400
 MAX_SECONDS_DIGITS = 9
 CASCADE_AT_ONCE = 100
 """Waiting jobs that are told of others' ends in one turn of the loop: some milliseconds."""
-REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it",
-    "Contain": "there is no extern step"}
+REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it"}
 RESTART_KEYS = (
     "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo",
     "SlurmctldLogFile",

@@ -20,7 +20,7 @@ from slurm.net.channels import Channels
 from slurm.net.link import Link
 from slurm.net.relay import Relay
 from slurm.notation import exitstatus
-from slurm.slurmd import batch_step, environment, hardware, job_commands, reattach, remains, unkillable, unknown_steps, usage
+from slurm.slurmd import batch_step, environment, extern_step, hardware, job_commands, reattach, remains, unkillable, unknown_steps, usage
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.binding import Binding, Wish, settle
 from slurm.slurmd.cgroup_places import Places
@@ -350,8 +350,10 @@ class Node:
             self.spawn(self._prepare_job(order))
 
     async def _prepare_job(self, order: n.PrepareJob) -> None:
-        if await self.prepared(order.job, order.attempt, order.prolog):
-            self.outbox.put(n.JobPrepared(serial=0, job=order.job, attempt=order.attempt))
+        if not await self.prepared(order.job, order.attempt, order.prolog):
+            return
+        failed = await extern_step.begin(self, order.job, order.attempt, order.extern) if order.extern is not None else ""
+        self.outbox.put(n.JobPrepared(serial=0, job=order.job, attempt=order.attempt, failed=failed))
 
     def _on_check_health(self, order: n.CheckHealth) -> None:
         self.spawn(self.check_health())

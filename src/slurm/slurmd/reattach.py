@@ -9,7 +9,7 @@ import time
 from slurm.model.errors import StoreError
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd import folder
-from slurm.slurmd.stepd.folder import BATCH, Ended, StepKey
+from slurm.slurmd.stepd.folder import BATCH, EXTERN, Ended, StepKey
 
 log = logging.getLogger("slurmd.reattach")
 REMOVE_SECONDS = 10.0
@@ -50,7 +50,7 @@ def _look(path: str, key: StepKey, roster: Roster, until: float) -> tuple[StepHe
         except Exception as error:  # one folder never keeps slurmd from starting
             log.warning("%s has no journal and cannot be removed: %s", path, error)
         return None
-    if key.step == BATCH and journal.ended is None and _never_began(path):
+    if key.step in (BATCH, EXTERN) and journal.ended is None and _never_began(path):
         return None
     step = roster.begin(key, path)
     step.begun = True
@@ -59,7 +59,7 @@ def _look(path: str, key: StepKey, roster: Roster, until: float) -> tuple[StepHe
 
 
 def _never_began(path: str) -> bool:
-    """Whether slurmd was killed when it had written a job's folder and nobody had it yet. It is removed then: the job is launched again."""
+    """Whether slurmd was killed when it had written a step's folder and nobody had it yet. It is removed then: it is ordered again."""
     if folder.began(path) or (journal := folder.abandoned(path)) < 0:
         return False
     try:

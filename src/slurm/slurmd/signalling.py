@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 from slurm.slurmd.orders import Orders
 from slurm.slurmd.roster import Roster
-from slurm.slurmd.stepd.folder import BATCH
+from slurm.slurmd.stepd.folder import BATCH, EXTERN
 from slurm.slurmd.stepd.timekeeping import boot_clock
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Message
@@ -61,8 +61,9 @@ class Signalling:
         sent = []
         for step in here.running if here is not None else []:
             is_batch = step.key.step == BATCH
-            if order.step == step.key.step or (order.step is None and (order.full or is_batch == order.batch)):
-                sent.append(self._orders.signal(step, order.signal, first=is_batch and not order.full, everything=order.full))
+            if order.step == step.key.step or (order.step is None and step.key.step != EXTERN and (order.full or is_batch == order.batch)):
+                sent.append(self._orders.signal(step, order.signal, first=is_batch and not order.full,
+                    everything=order.full or step.key.step == EXTERN))
         if order.number:
             self._arrived[order.number] = False
             while len(self._arrived) > _SIGNALS:

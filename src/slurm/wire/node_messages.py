@@ -243,12 +243,28 @@ class JobGone(Message):
     drain: Sentence = ""
 
 
+class ExternStep(msgspec.Struct, kw_only=True):
+    """What a node needs to hold the extern step of a job (PrologFlags=Contain); fields as in LaunchBatch."""
+
+    uid: UserId
+    gid: UserId
+    user: Name
+    cpus: Cpus = NOTHING
+    memory: Memory = 0
+    devices: Devices = []
+    kill_wait: Wait = 30
+    time_left: TimeLeft = -1.0
+    lease: Count = 0
+    sampling: Sampling = -1
+
+
 class PrepareJob(Order):
-    """Run the Prolog of this attempt → JobPrepared."""
+    """Run the Prolog of this attempt, then begin its extern step where it has one → JobPrepared."""
 
     job: JobNumber
     attempt: Attempt
     prolog: Environment = {}
+    extern: ExternStep | None = None
 
 
 class CheckHealth(Order):

@@ -6,7 +6,7 @@ from slurm.core import cancel, recovery, steps
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import EndStep, Signal
-from slurm.model.ids import BATCH_STEP, StepId
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP, NodeName, StepId
 from slurm.model.request import StepRequest
 from slurm.model.states import JobState
 from slurm.render.job_filter import in_states
@@ -122,6 +122,16 @@ def test_one_step_is_ended_or_signalled() -> None:
     assert ask(c, ids=["1.batch"], signal=15).effects == [Signal(job=job.id, attempt=1, nodes=node, signal=15, step=BATCH_STEP)]
     assert ask(c, ids=["1.7"]).unknown == ["1.7"]
     assert ask(c, b.BOB, ids=["1.0"]).refused == [("1.0", "ESLURM_ACCESS_DENIED", "Access/permission denied")]
+
+
+def test_an_extern_step_is_ended_by_its_name_only() -> None:
+    c = b.cluster(1, prolog_flags=["alloc", "contain"])
+    job = b.started(c, "cn01")
+    [ending] = ask(c, ids=["1.extern"]).events
+    assert (ending.job, ending.step) == (job.id, EXTERN_STEP)  # type: ignore[attr-defined]
+    c.apply(ending)
+    c.apply(e.StepExited(at=b.T0, job=job.id, attempt=1, step=EXTERN_STEP, node=NodeName("cn01"), status=0))
+    assert ask(c, ids=["1.extern"]).unknown == ["1.extern"]
 
 
 def cancel_step(c: Cluster, job: int) -> StepId:

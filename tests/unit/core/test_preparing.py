@@ -5,7 +5,7 @@ from __future__ import annotations
 from slurm.core import events as e
 from slurm.core import recovery
 from slurm.core.effects import Launch, Prepare, RunScript, Terminate
-from slurm.model.ids import NodeName
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP, NodeName, Uid
 from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 from slurm.testing import builders as b
@@ -106,3 +106,39 @@ def test_a_job_that_may_not_be_requeued_is_cancelled_unless_the_site_forces_it()
     assert failed(cluster(), "cn01", requeue=False).state is JobState.CANCELLED
     assert failed(cluster(prolog_flags=["forcerequeueonfail"]), "cn01", requeue=False).state is JobState.PENDING
     assert failed(cluster(prolog_flags=["forcerequeueonfail"]), "cn01", kind="alloc").state is JobState.CANCELLED
+
+
+def test_with_contain_a_job_has_an_extern_step_on_all_of_its_nodes_from_its_start_which_counts_for_nothing_of_its_own() -> None:
+    c = cluster(prolog_flags=["alloc", "contain"])
+    job, effects = started(c, "cn01", "cn02")
+    assert [type(effect) for effect in effects] == [Prepare, Launch]
+    step = job.steps[EXTERN_STEP]
+    assert (step.name, step.nodes_left, step.ntasks, step.start_time) == ("extern", ["cn01", "cn02"], 2, T)
+    for name in ("cn01", "cn02"):
+        c.apply(e.StepExited(at=T + 5, job=job.id, attempt=1, step=EXTERN_STEP, node=NodeName(name), status=9))
+    assert EXTERN_STEP not in job.steps and job.derived_status == 0
+
+
+def test_a_node_that_refuses_a_script_has_the_extern_step_still_and_is_told_to_end_it() -> None:
+    c = cluster(prolog_flags=["alloc", "contain"])
+    job, _ = started(c, "cn01")
+    effects = c.apply(e.LaunchFailed(at=T + 1, job=job.id, attempt=1, node=NodeName("cn01"), why="no room"))
+    assert [effect.nodes for effect in effects if isinstance(effect, Terminate)] == [("cn01",)]
+    assert job.completing and job.nodes_left == ["cn01"]
+    c.apply(e.StepExited(at=T + 2, job=job.id, attempt=1, step=EXTERN_STEP, node=NodeName("cn01"), status=0))
+    c.apply(e.NodeFreed(at=T + 3, job=job.id, attempt=1, node=NodeName("cn01")))
+    assert not job.completing and job.state is JobState.PENDING
+
+
+def test_an_extern_step_alone_is_no_sign_that_the_script_has_begun_and_one_that_left_no_trace_has_ended() -> None:
+    c = cluster(prolog_flags=["alloc", "contain"])
+    job, _ = started(c, "cn01")
+    found = recovery.reconcile(c, NodeName("cn01"), [recovery.Held(job.id, 1, EXTERN_STEP)], T + 1)
+    assert found.events == [] and [type(effect) for effect in found.effects] == [Launch, Prepare]
+    prepared(c, job, "cn01")
+    c.apply(e.Launched(at=T + 2, job=job.id, attempt=1))
+    found = recovery.reconcile(c, NodeName("cn01"), [recovery.Held(job.id, 1, BATCH_STEP)], T + 99)
+    assert [(event.step, event.status) for event in found.events if isinstance(event, e.StepExited)] == [(EXTERN_STEP, 9)]
+    c.apply(e.Cancelled(at=T + 100, job=job.id, by=Uid(0)))
+    found = recovery.reconcile(c, NodeName("cn01"), [recovery.Held(job.id, 1, EXTERN_STEP)], T + 101)
+    assert [type(effect) for effect in found.effects] == [Terminate]

@@ -53,6 +53,16 @@ class Cgroup:
             raise
         return found
 
+    def adopt(self, pid: int) -> None:
+        """Move a process into them; what it starts from now on is born there. OSError."""
+        descriptors = self.doors()
+        try:
+            for descriptor in descriptors:
+                os.write(descriptor, b"%d" % pid)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
     def pids(self) -> list[int]:
         """The processes in it and in groups that its processes made below it."""
         found: list[int] = []

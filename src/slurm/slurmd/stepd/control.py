@@ -8,6 +8,7 @@ step does, which is how a re-attached slurmd learns of it.
     {"op": "limit", "deadline": 81234.5}                           the job's time limit comes at this moment of CLOCK_BOOTTIME; 0: never
     {"op": "suspend", "suspended": true, "grace": 2}               SIGTSTP, and after the grace no process of it runs; or they go on
     {"op": "notify", "text": "MESSAGE"}                            a line where its user looks
+    {"op": "adopt", "pid": 4713}                                   of an extern step: this process is one of its own from now on
     {"op": "usage"}                                           → {"ok": true, "usage": {…}, "memory": 4096, "pids": [[4712, 0], [4713, -1]]}
     {"op": "attach", "early": "16030…"}                       with srun_line's descriptors of a sattach: what came on it already, in
     hexadecimal digits {"op": "terminate", "why": "timeout", "kill_wait": 30, "at": 1795221727.3}

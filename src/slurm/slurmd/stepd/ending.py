@@ -36,6 +36,7 @@ class Ending:
         self.asked = False
         self.why = ""
         self.unkillable: list[int] = []
+        self.adopts = False  # processes are the step's that do not descend from slurmstepd: its cgroup tells which
         self.resting = False  # what runs now is no task's, and nothing is killed unless somebody asks anew
 
     def ask(self, why: str, kill_wait: float) -> bool:
@@ -48,6 +49,8 @@ class Ending:
             self.asked, self.why, self._deadline = True, why, now + kill_wait
             self._signal(signal.SIGCONT)
             self._signal(signal.SIGTERM)
+            if self.adopts:
+                self._look()
         self._deadline = min(self._deadline, now + kill_wait)
         self._loop.at(self._deadline, self.kill)
         return first
@@ -63,10 +66,23 @@ class Ending:
         left = tree.kill_descendants(os.getpid(), skip=self.spared())
         self._killing_since = self._killing_since or now
         since = now - self._killing_since
-        if left and since > self._unkillable_seconds:
-            self.unkillable = tree.descendants(os.getpid(), skip=self.spared())
+        if (left or self.adopted()) and since > self._unkillable_seconds:
+            self.unkillable = self._processes()
         # Each look costs a walk through /proc: what did not end at once is looked after more seldom.
         self._loop.at(now + (_AGAIN_SECONDS if since < _SELDOM_SECONDS else _SELDOM_SECONDS), self.kill)
+
+    def _look(self) -> None:
+        """Nobody tells when a process ends that is not slurmstepd's child: the loop looks up now and then."""
+        self._loop.at(time.monotonic() + _AGAIN_SECONDS, self._look)
+
+    def adopted(self) -> list[int]:
+        """Processes in the step's cgroup, of a step that adopts."""
+        return self.cgroup.pids() if self.adopts and self.cgroup is not None else []
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is being ended, by whomever."""
+        return self.asked or bool(self._killing_since)
 
     @property
     def grace(self) -> bool:
@@ -83,4 +99,8 @@ class Ending:
         self._signal(number)
 
     def _signal(self, number: int) -> None:
-        tree.send(tree.descendants(os.getpid(), skip=self.spared()), number)
+        tree.send(self._processes(), number)
+
+    def _processes(self) -> list[int]:
+        found = tree.descendants(os.getpid(), skip=self.spared())
+        return [*found, *(pid for pid in self.adopted() if pid not in found)]

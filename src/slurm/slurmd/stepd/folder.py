@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from slurm.slurmd.stepd import tree_removal
 
 BATCH = -5
+EXTERN = -4
 JOURNAL = "journal"
 SCRIPT = "slurm_script"
 SOCKET = "step.sock"
@@ -37,7 +38,7 @@ REMOVE_SECONDS = 1.0
 """So long removing what a step's owner left may keep slurmd from other work."""
 _LONGEST_NOTE = 2000
 _MOSTLY_ENOUGH = 4096
-_NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
+_NAMES = {BATCH: "batch", EXTERN: "extern", -6: "interactive"}
 _NUMBERS = {name: number for number, name in _NAMES.items()}
 _FOLDER = re.compile(rf"job([0-9]{{5,}})\.([0-9]+)\.([0-9]+|{'|'.join(_NUMBERS)})")
 
@@ -171,6 +172,11 @@ class StepRecord(NamedTuple):
     def is_batch(self) -> bool:
         """Whether its task is the batch script."""
         return self.step == BATCH
+
+    @property
+    def is_extern(self) -> bool:
+        """Whether it holds what comes from outside of the job's steps, until the job ends."""
+        return self.step == EXTERN
 
 
 class Ended(NamedTuple):

@@ -52,6 +52,7 @@ class Step:
         self.tasks = [Task(rank, local) for local, rank in enumerate(self.record.ranks)]
         self.ending = Ending(loop, self.record.unkillable_seconds)
         self.ending.spared = lambda: self._epilogs
+        self.ending.adopts = self.record.is_extern
         self.children = False
         self.refusal = ""
         self.refusal_status = 0
@@ -90,8 +91,32 @@ class Step:
         self._note_killed()
 
     def _is_over(self) -> bool:
-        return self._faults > _FAULTS or bool(self.ending.unkillable) or (not self.children and self.is_said())
+        return self._faults > _FAULTS or bool(self.ending.unkillable) or (
+            not self.children and self.is_said() and not self._holds())
 
+    def _holds(self) -> bool:
+        """Whether it goes on without a child of its own: an extern step until its job's end, whatever becomes of its holder."""
+        if not self.record.is_extern or self.refusal:
+            return False
+        if not os.path.lexists(folder.SOCKET):  # nobody can end it any more
+            return False
+        return not self.ending.begun or bool(self.ending.adopted())
+
+    def adopt(self, pid: int) -> None:
+        """Take a process that was begun elsewhere for the step's own. ValueError when that cannot be."""
+        if not self.record.is_extern or self.ending.begun or not self.is_open:
+            raise ValueError("the step takes no processes from elsewhere, or not any more")
+        if self.cgroup is None:
+            raise ValueError("the step has no cgroup: ProctrackType=proctrack/cgroup is needed to take processes from elsewhere")
+        try:
+            self.cgroup.adopt(pid)
+        except OSError as error:
+            raise ValueError(f"process {pid} cannot be moved into the step's cgroup: {error.strerror}") from error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it is set up with is there, and it has not been refused."""
+        return self.starting is not None and not self.refusal
     def is_said(self) -> bool:
         """Whether srun has all there is, or nobody is to be waited for."""
         return self.io is None or self.io.drained or self.ending.overdue
@@ -324,6 +349,8 @@ class Step:
     @property
     def status(self) -> int:
         """The wait status by which it is known: the highest of its tasks, unless it was refused or is unkillable."""
+        if self.record.is_extern and not self.refusal and not self.ending.unkillable:
+            return 0  # how its holder ended says nothing
         return self.refusal_status or (signal.SIGKILL if self.ending.unkillable else 0) or max(
             (task.status for task in self.tasks if task.status is not None), default=0)
 

@@ -61,7 +61,7 @@ def jobs(engine: sa.Engine, storage: Storage, wanted: JobFilter, cluster: str, v
 
 
 def _steps(connection: sa.Connection, piece: Sequence[Any]) -> dict[tuple[int, int, int, int], list[StepRecord]]:
-    """The steps of these jobs by their key, each list in the order in which they began."""
+    """The steps of these jobs by their key, each list in the order in which they began; batch and extern step come first."""
     columns = schema.steps.c
     found: dict[tuple[int, int, int, int], list[StepRecord]] = {}
     if not piece:
@@ -70,7 +70,7 @@ def _steps(connection: sa.Connection, piece: Sequence[Any]) -> dict[tuple[int, i
             columns.job_id.in_({row.job_id for row in piece}), columns.cluster_id.in_({row.cluster_id for row in piece}))):
         found.setdefault((row[0], row[1], row[2], row[3]), []).append(rows.step_of(row[4]))
     for steps in found.values():
-        steps.sort(key=lambda step: (step.start_time, step.step))
+        steps.sort(key=lambda step: (step.step >= 0, step.start_time if step.step >= 0 else 0.0, step.step))
     return found
 
 

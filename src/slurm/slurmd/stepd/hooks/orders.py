@@ -13,6 +13,7 @@ _LONGEST_WORD = 64
 _LONGEST_NOTE = 1024
 _PATIENCE_SECONDS = 5.0
 _LAST_SIGNAL = 64
+_LAST_PID = 2**22
 _LONGEST_WAIT = 2**31 - 1
 _LAST_MOMENT = 253_370_764_800
 """1 January 9999, as in model.bounds, which is too much to load here."""
@@ -48,6 +49,8 @@ def _obey(step: Step, order: dict[str, object], descriptors: list[int]) -> dict[
         step.suspend(bool(order["suspended"]), _number(order, "grace", _LONGEST_WAIT))
     elif operation == "notify":
         step.remark(str(order["text"])[:_LONGEST_NOTE])
+    elif operation == "adopt":
+        step.adopt(int(_number(order, "pid", _LAST_PID)))
     elif operation == "usage":
         return {"ok": True, **step.gatherer.now()}
     elif operation == "attach":
