@@ -1,4 +1,5 @@
 from slurm.sdk.array_job import ArrayJob as ArrayJob
+from slurm.sdk.array_job import as_completed as as_completed
 from slurm.sdk.callbacks.base import BaseCallback as BaseCallback
 from slurm.sdk.callbacks.benchmark import BenchmarkCallback as BenchmarkCallback
 from slurm.sdk.callbacks.logger import LoggerCallback as LoggerCallback
@@ -30,7 +31,6 @@ from slurm.sdk.errors import SlurmfileError as SlurmfileError
 from slurm.sdk.errors import SubmissionError as SubmissionError
 from slurm.sdk.errors import TaskFailed as TaskFailed
 from slurm.sdk.executor import Executor as Executor
-from slurm.sdk.following.ends import as_completed as as_completed
 from slurm.sdk.following.progress import progress as progress
 from slurm.sdk.following.status import JobSnapshot as JobSnapshot
 from slurm.sdk.inside.runtime import JobContext as JobContext

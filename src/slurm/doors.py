@@ -21,7 +21,7 @@ from typing import Any
 
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
-    "Job": "job", "ArrayJob": "array_job", "as_completed": "following.ends", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
+    "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
     "progress": "following.progress", "JobSnapshot": "following.status", "PackagingConfig": "published.words",
     "parse_packaging_config": "published.words",
     "JobContext": "inside.runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
@@ -37,12 +37,12 @@ NAMES: dict[str, str] = {
 """Name in `slurm` → module below `slurm.sdk` that has it."""
 
 _CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "logger", "rich_logger", "benchmark", "debug", "graph"))
-_PACKAGING = {f"packaging.{module}": f"packaging.{'plain' if module in ('auto', 'none', 'inherit') else module}"
+_PACKAGING = {f"packaging.{module}": f"packaging.{'choice' if module in ('auto', 'none', 'inherit') else module}"
               for module in ("base", "auto", "none", "inherit", "wheel", "container")}
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",),
-    "array_job": ("array_job", "following.ends"),
+    "array_job": ("array_job",),
     "cluster": ("cluster", "published.words"), "workflow": ("workflow", "decorators"),
     "runtime": ("inside.runtime",),
     "errors": ("errors",), "context": ("context",), "executor": ("executor",),
@@ -50,7 +50,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     **{module: (f"published.{module}",) for module in ("logging", "ui", "validation")},
     "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",),
     "api.ssh": ("published.ssh",),
-    "packaging": ("packaging.choice", "packaging.settings", *dict.fromkeys(_PACKAGING.values())), **{alias: (module,) for alias, module in _PACKAGING.items()},
+    "packaging": ("packaging.settings", *dict.fromkeys(_PACKAGING.values())), **{alias: (module,) for alias, module in _PACKAGING.items()},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
     "mcp_server": ("slurm.mcp.server",), "examples": (), "examples.hello_torch": ("slurm.examples.hello_distributed",),
     "cli": ("slurm.commands.published",), "cli.app": ("slurm.commands.published.app",), "cli.utils": ("slurm.commands.published.clusters",),

@@ -14,7 +14,7 @@ from slurm.model.request import JobRequest
 from slurm.notation import moment, tres
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.inspection import CELL, Ask
-from slurm.sdk.reported.cluster import empty
+from slurm.sdk.following.planning import empty
 from slurm.sim.engine import Arrival, Simulator
 
 FIELDS = ("JobID", "User", "Partition", "Submit", "Eligible", "Start", "ElapsedRaw", "TimelimitRaw", "NNodes", "ReqTRES", "State")

@@ -19,7 +19,7 @@ from slurm.sdk import slurmfile
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendError, SdkError, SlurmfileNotFoundError
-from slurm.sdk.following import refusals
+from slurm.sdk.following import inspection
 
 WITHOUT_QUEUE = ("inline", "subprocess")
 
@@ -63,7 +63,7 @@ def told() -> Iterator[None]:
         below = error.__cause__
         if isinstance(below, SlurmError):
             raise Failure(type(error).__name__, below.message, below.hints) from error
-        first, *more = refusals.lines(str(error)) or [type(error).__name__]
+        first, *more = inspection.lines(str(error)) or [type(error).__name__]
         raise Failure(type(error).__name__, first, more) from error
     except ValueError as error:
         raise Failure(type(error).__name__, str(error)) from error

@@ -11,10 +11,9 @@ from typing import Any, Literal, get_args
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, Unreachable, Unsupported
 from slurm.notation.errors import NotationError
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, InvalidOption, LoginRefused, SlurmfileError, SubmissionError
-from slurm.sdk.following import refusals
-from slurm.sdk.following.inspection import UnknownJob
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import UnknownJob, UnknownName
 from slurm.sdk.following.past import NoAccounting
-from slurm.sdk.following.refusals import UnknownName
 
 Code = Literal[
     "invalid_arguments", "invalid_job_id", "job_not_found", "invalid_option", "submission_refused", "no_output", "not_permitted",
@@ -67,7 +66,7 @@ def problem(error: BaseException) -> Problem | None:
         return None
     cause = error.__cause__
     told = cause if isinstance(error, SubmissionError) and isinstance(cause, SlurmError) else error
-    first, *rest = told.lines() if isinstance(told, SlurmError) else refusals.lines(str(told)) or [type(told).__name__]
+    first, *rest = told.lines() if isinstance(told, SlurmError) else inspection.lines(str(told)) or [type(told).__name__]
     text = str(error).lower()
     if code in ("cluster_error", "command_failed") and any(words in text for words in _PERMISSION):
         code = "not_permitted"

@@ -24,7 +24,7 @@ from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import SlurmfileInvalidError, SlurmfileNotFoundError
-from slurm.sdk.following import ending, explaining, inspection, past, refusals
+from slurm.sdk.following import ending, explaining, inspection, past
 from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import UNKNOWN, Status
@@ -85,7 +85,7 @@ class Tools:
             if refused.code != "command_failed":
                 raise
             return answers.Validated(valid=False, message=refused.message, hint=refused.hint)
-        return answers.Validated(valid=True, message=whole.as_written("\n".join(refusals.lines(said.strip())), path), hint="")
+        return answers.Validated(valid=True, message=whole.as_written("\n".join(inspection.lines(said.strip())), path), hint="")
 
     def list_jobs(self, user: Annotated[str, Field(description='a user\'s name, "me", or "all"')] = "me",
                   states: Annotated[list[str] | None, Field(description='such as ["PENDING", "RUNNING"]; ["all"] for ended ones too')] = None,

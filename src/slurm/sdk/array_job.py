@@ -1,20 +1,79 @@
-"""ArrayJob: one call for each of many items, submitted as job arrays no longer than the cluster allows."""
+"""ArrayJob: one call for each of many items, submitted as job arrays no longer than the cluster allows; and jobs of any
+kind in the order in which they end."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
+from slurm.sdk.backends.backend import Outputs
 from slurm.sdk.calls.folder import JobFiles
-from slurm.sdk.calls.outputs import Outputs
 from slurm.sdk.calls.pickling import CHUNKS, RESULTS, Promise, Reference
 from slurm.sdk.context import Submitter
-from slurm.sdk.errors import NotFinished
-from slurm.sdk.following.ends import as_completed
+from slurm.sdk.errors import BackendError, NotFinished
 from slurm.sdk.following.status import Status
-from slurm.sdk.following.tracker import Home
+from slurm.sdk.following.tracker import Home, goes_on
 from slurm.sdk.job import Job
+
+
+class Followed(Protocol):
+    """A job, as who waits for its end sees it."""
+
+    cluster: Home
+
+    @property
+    def id(self) -> str:
+        """As Slurm knows it."""
+        ...
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        ...
+
+
+J = TypeVar("J", bound=Followed)
+
+
+def as_completed(jobs: Sequence[J], timeout: float | None = None) -> Iterator[J]:
+    """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster
+    stays away."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with ends(jobs) as ended:
+        for _ in jobs:
+            try:
+                yield ended(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            except Empty:
+                raise NotFinished(f"not all of {len(jobs)} jobs ended within timeout={timeout} s") from None
+            except KeyboardInterrupt as stop:
+                stop.add_note(goes_on(job.id for job in jobs if not job.done()))
+                raise
+
+
+@contextmanager
+def ends(jobs: Sequence[J]) -> Iterator[Callable[[float | None], J]]:
+    """What gives the next of these jobs that has ended; queue.Empty after so many seconds, BackendError when the cluster stays away."""
+    ended: SimpleQueue[J | BackendError] = SimpleQueue()
+    told = [(job, partial(ended.put, job)) for job in jobs]
+
+    def following(seconds: float | None) -> J:
+        found = ended.get(timeout=seconds)
+        if isinstance(found, BackendError):
+            raise found
+        return found
+
+    try:
+        for job, one in told:
+            job.cluster.tracker.when_done(job.id, one, ended.put)
+        yield following
+    finally:
+        for job, one in told:
+            job.cluster.tracker.forget(job.id, one)
+
 
 T = TypeVar("T")
 FETCHED_TOGETHER = 200

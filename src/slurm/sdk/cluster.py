@@ -17,8 +17,7 @@ from typing import Any, Self
 from slurm.model.errors import SlurmError
 from slurm.sdk import context, options
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.backends.backend import DEFAULT_BASE, Backend, Distant
-from slurm.sdk.backends.kinds import BACKENDS, SSH_WORDS, base_of, login_of
+from slurm.sdk.backends.backend import BACKENDS, DEFAULT_BASE, SSH_WORDS, Backend, Distant, base_of, login_of
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.tracker import GONE_SECONDS, Tracker
 from slurm.sdk.job import Job

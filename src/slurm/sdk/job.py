@@ -62,7 +62,7 @@ class Job(Promise, Generic[T]):
         self.sbatch_options = dict(options or {})
         self.remember(None, (), {})
         if published or cluster is None:
-            from slurm.sdk.published.construction import taken  # a form of the published SDK, which few use
+            from slurm.sdk.published.questions import taken  # a form of the published SDK, which few use
 
             cluster, files = taken(self, cluster, files, published)
         self.cluster = cluster

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from slurm.sdk.array_job import ArrayJob, Chunk
-from slurm.sdk.backends.backend import Backend
+from slurm.sdk.backends.backend import Backend, Outputs, chdir
 from slurm.sdk.calls.folder import JobFiles, whole
-from slurm.sdk.calls.outputs import Outputs, chdir
 from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
 from slurm.sdk.place import Place
@@ -92,7 +91,7 @@ def _handed_in(cluster: Place, seen: Sequence[Row], files: JobFiles, count: int 
 
 def _made(cluster: Place, files: JobFiles, chunks: Sequence[Chunk], task: SlurmTask[..., Any], count: int | None,
           cached: list[list[str]] | None) -> Job[Any] | ArrayJob[Any] | None:
-    from slurm.sdk.calls.kept import cached_job  # fingerprints are only needed here, and take long to import
+    from slurm.sdk.calls.fingerprint import cached_job  # fingerprints are only needed here, and take long to import
 
     name, options = str(task), {**cluster.defaults(), **task.sbatch_options}
     options["chdir"] = chdir(options, cluster.home, files.folder)

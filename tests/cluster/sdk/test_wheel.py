@@ -21,7 +21,7 @@ from slurm.sdk.calls.raised import read_error
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.packaging import build, content, environment
+from slurm.sdk.packaging import build, environment
 from slurm.sdk.packaging.choice import chosen, for_children, get_packaging_strategy
 from slurm.sdk.packaging.wheel import WheelPackagingStrategy
 
@@ -282,13 +282,13 @@ def test_large_files_are_known_by_size_and_time_and_hidden_folders_do_not_count(
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "pyvenv.cfg").write_text("")
     with open(tmp_path / "large", "wb") as file:
-        file.truncate(content.LARGE + 1)
-    names = [name for name, _, _ in content.listing(str(tmp_path))]
+        file.truncate(build.LARGE + 1)
+    names = [name for name, _, _ in build.listing(str(tmp_path))]
     assert names == ["large", "one.py"]
-    assert ".hidden/two" in [name for name, _, _ in content.listing(str(tmp_path), everything=True)]
-    before = content.digest(str(tmp_path), content.listing(str(tmp_path)))
+    assert ".hidden/two" in [name for name, _, _ in build.listing(str(tmp_path), everything=True)]
+    before = build.digest(str(tmp_path), build.listing(str(tmp_path)))
     os.utime(tmp_path / "large", (1, 1))
-    assert content.digest(str(tmp_path), content.listing(str(tmp_path))) != before
+    assert build.digest(str(tmp_path), build.listing(str(tmp_path))) != before
 
 
 def test_the_wheel_and_its_environment_are_named_alike_and_slurm_py_lies_beside(project: Path) -> None:

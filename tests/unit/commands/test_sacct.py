@@ -15,7 +15,7 @@ from slurm.model.accounting import JobFilter, JobRecord, JobRow, StepRecord, Usa
 from slurm.model.errors import ProtocolError, SlurmError, Unsupported
 from slurm.model.ids import BATCH_STEP, Digest, Gid, JobId, StepId, Uid
 from slurm.model.states import JobState
-from slurm.sdk.following.refusals import NO_ACCOUNTING
+from slurm.sdk.following.inspection import NO_ACCOUNTING
 from tests.compat import past
 from tests.compat.lab import Outcome
 

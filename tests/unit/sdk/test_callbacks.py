@@ -19,7 +19,7 @@ from slurm import BaseCallback, Cluster, JobCancelled, LoggerCallback, Submissio
 from slurm.callbacks import BenchmarkCallback, CompletedContext, DebugCallback, ExecutionLocus, JobStatusUpdatedContext
 from slurm.examples.workflow_graph_visualization import WorkflowGraphCallback
 from slurm.sdk.backends.inline import InlineBackend
-from slurm.sdk.callbacks import parcel
+from slurm.sdk.callbacks import base
 from slurm.sdk.callbacks.base import HOOKS
 from slurm.sdk.callbacks.client import Client
 from slurm.sdk.callbacks.inside import Inside
@@ -260,7 +260,7 @@ def test_every_hook_has_a_place_and_bad_intervals_are_none() -> None:
     callback = BaseCallback()
     assert {hook: callback.get_execution_locus(hook) for hook in HOOKS} == HOOKS
     assert callback.should_run_on_client("on_completed_ctx") and callback.should_run_on_runner("on_completed_ctx")
-    assert callback.requires_runner_transport() and not parcel.travels(callback, False)
+    assert callback.requires_runner_transport() and not base.travels(callback, False)
     assert (callback.get_poll_interval(), LoggerCallback().get_poll_interval(), LoggerCallback(poll_interval=-1).get_poll_interval()) == (None, 2.0, None)
 
 
@@ -366,7 +366,7 @@ def test_each_task_on_a_node_listens_for_a_debugger_at_a_port_of_its_own(
     debugger.listen, debugger.wait_for_client = told.append, lambda: told.append("waits")
     monkeypatch.setitem(sys.modules, "debugpy", debugger)
     files = JobFiles(str(tmp_path), "k")
-    Path(files.callbacks).write_bytes(parcel.pack([DebugCallback(port=7000, host="127.0.0.1")], False))
+    Path(files.callbacks).write_bytes(base.pack([DebugCallback(port=7000, host="127.0.0.1")], False))
     for rank in ("0", "1"):
         Inside(files, {"SLURM_JOB_ID": "5", "SLURM_LOCALID": rank, "SLURM_PROCID": rank}).begin(len)
     monkeypatch.setenv("DEBUGPY_PORT", "7100")

@@ -10,7 +10,7 @@ import pytest
 
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.backends.disk import SharedDisk
-from slurm.sdk.backends.overdue import FOUND, LOOKED_FOR, PATIENCE, Overdue, Submitted
+from slurm.sdk.backends.slurm_commands import FOUND, LOOKED_FOR, PATIENCE, Overdue, Submitted
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.status import Status

@@ -54,7 +54,7 @@ def machines_of(config: Config, here: Facts, nodes: str) -> list[str]:
 
 def asked(host: str, conf: str) -> tuple[Facts, float] | str:
     """A machine's facts and by how many seconds its clock is ahead of ours at the least, or why it could not be asked."""
-    from slurm.sdk.backends.login_shell import behind_mark, marked, through
+    from slurm.sdk.backends.program import behind_mark, marked, through
     from slurm.sdk.backends.ssh_connection import SshConnection
     from slurm.sdk.backends.ssh_login import Login
 

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             console.line(f"Attach a debugger to 127.0.0.1:{port}, which leads to port {options.remote_port} of {node}. Ctrl-C ends this.")
 
         if cluster.backend_type == "ssh":
-            from slurm.sdk.backends.tunnel import forward
+            from slurm.sdk.backends.ssh_login import forward
 
             # It ends with an error, or with the user's ctrl-C.
             forward(which_cluster.login(cluster), options.port, host, options.remote_port, opened)

@@ -13,7 +13,7 @@ from slurm.commands.setup import part
 from slurm.commands.setup.part import Part, Seen
 from slurm.commands.setup.texts import Machine
 from slurm.model.errors import ConfigError, Unreachable
-from slurm.sdk.backends.login_shell import behind_mark, marked, through
+from slurm.sdk.backends.program import behind_mark, marked, through
 from slurm.sdk.backends.ssh_connection import SshConnection
 from slurm.sdk.backends.ssh_login import Login
 

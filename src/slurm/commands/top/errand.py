@@ -10,7 +10,7 @@ from textual.app import App
 
 from slurm.model.errors import SlurmError
 from slurm.sdk.errors import SdkError
-from slurm.sdk.following import refusals
+from slurm.sdk.following import inspection
 
 Found = TypeVar("Found")
 EXPECTED = (SdkError, SlurmError, OSError)
@@ -40,5 +40,5 @@ def _raise(mistake: Exception) -> None:
 
 def sentence(error: Exception) -> str:
     """An error in one line, without the places where a cluster was looked for: there is room for what to do."""
-    lines = error.lines() if isinstance(error, SlurmError) else refusals.lines(str(error)) or [type(error).__name__]
+    lines = error.lines() if isinstance(error, SlurmError) else inspection.lines(str(error)) or [type(error).__name__]
     return "; ".join(" ".join(line.split()) for line in lines if not line.startswith("tried "))

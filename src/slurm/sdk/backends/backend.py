@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
+from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
+from slurm.notation import filenames
+from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.following.status import Status
 
 DEFAULT_BASE = "~/slurm_jobs"
@@ -114,7 +118,7 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Distant(Backend, Protocol):
-    """A backend whose jobs do not see this process's disk: their code has to be brought to them (`sdk.shipping`)."""
+    """A backend whose jobs do not see this process's disk: their code has to be brought to them (`calls.shipping`)."""
 
     def unpack(self, archive: bytes, folder: str) -> None:
         """Make `folder` of a .tar.gz unless it is there."""
@@ -148,3 +152,80 @@ def array_words(array: Sequence[int], limit: int) -> list[str]:
             runs.append([number, number])
     numbers = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
     return [f"--array={numbers}" + (f"%{limit}" if limit else "")]
+
+
+BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
+SSH_WORDS = frozenset((
+    "hostname", "username", "password", "key_filename", "passphrase", "port", "known_hosts", "host_key_policy", "timeout",
+    "connection_attempts",
+    "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
+SSH_ALIASES = {"ssh_key_path": "key_filename", "banner_timeout": "auth_timeout"}
+"""Words of the published SDK → ours."""
+SSH_REFUSED = frozenset(("gss_auth", "gss_kex", "gss_deleg_creds", "gss_host", "disabled_algorithms"))
+"""Words of the published SDK that mean nothing to asyncssh."""
+
+
+def base_of(backend: Any) -> Any:
+    """Where a backend that a program brings has the folders of jobs made; None where it does not say."""
+    theirs = getattr(backend, "theirs", backend)
+    found = getattr(theirs, "__dict__", {}).get("job_base_dir") or getattr(theirs, "base_dir", None)
+    return found if isinstance(found, str | os.PathLike) else None
+
+
+def login_of(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Take from the keywords those that are about ssh; ValueError or InvalidOption when they do not go with the backend."""
+    if backend_type == "rest":
+        raise BackendError('backend_type="rest" is not supported by slurm-py yet: it needs slurmrestd. Use "ssh", or "commands" on a '
+                           'login node; '
+                           "Cluster.from_backend takes a backend of your own")
+    if backend_type not in BACKENDS:
+        raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(BACKENDS)}")
+    words = (SSH_WORDS | SSH_ALIASES.keys()) & keywords.keys()
+    if backend_type == "ssh":
+        if refused := SSH_REFUSED & keywords.keys():
+            raise InvalidOption(f"Cluster: {', '.join(sorted(refused))} is not supported by slurm-py: say such things in ~/.ssh/config")
+        taken = {word: keywords.pop(word) for word in words}
+        return {SSH_ALIASES.get(word, word): value for word, value in taken.items() if value is not None}
+    words -= {"timeout"}
+    own = {"env": keywords.pop("env")} if "env" in words and backend_type in ("local", "commands") else {}
+    if words := words - own.keys():
+        raise InvalidOption(f"Cluster: {', '.join(sorted(words))} only means something with backend_type=\"ssh\"")
+    return own
+
+
+def chdir(options: Mapping[str, str | None], home: str, own: str) -> str:
+    """The folder that a job runs in: what its options say, relative to `home`, else its own."""
+    asked = options.get("chdir")
+    return os.path.normpath(os.path.join(home, asked)) if asked else own
+
+
+_OF_NODES = re.compile(r"%[0-9]*[Nnt]")
+_OF_ELEMENTS = re.compile(r"%[0-9]*[jJNnt]")
+"""What is filled in where the job runs; an element of an array has an id of its own (%j), which its array's submitter is not told."""
+
+
+class Outputs(NamedTuple):
+    """The `output` and `error` of a job of that name; None where it was not told, and writes beside its other files."""
+
+    folder: str
+    name: str
+    user: str
+    output: str | None
+    error: str | None
+
+    @classmethod
+    def of(cls, options: Mapping[str, str | None], name: str, around: Around) -> Outputs:
+        """As these options say; `around` is where and as whom the job is submitted."""
+        return cls(os.path.join(around.folder, options.get("chdir") or ""), name, around.user, options.get("output"), options.get("error"))
+
+    def paths(self, job: str, element: int | None = None) -> tuple[str | None, str | None]:
+        """Standard output and error of a job or of an element of an array; "" where only the cluster knows."""
+        return self._path(self.output, job, element), self._path(self.error, job, element)
+
+    def _path(self, pattern: str | None, job: str, element: int | None) -> str | None:
+        if not pattern:
+            return None
+        if "\\" not in pattern and (_OF_NODES if element is None else _OF_ELEMENTS).search(pattern.replace("%%", "")):
+            return ""
+        fields = filenames.Fields(int(job), self.name, self.user, None if element is None else int(job), element)
+        return os.path.join(self.folder, filenames.expand(pattern, fields))

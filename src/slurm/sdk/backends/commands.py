@@ -9,10 +9,9 @@ from itertools import islice
 from slurm.net import other_slurm
 from slurm.sdk.backends.backend import handing_in
 from slurm.sdk.backends.disk import SharedDisk
-from slurm.sdk.backends.overdue import Overdue
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import plain, said
-from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
+from slurm.sdk.backends.slurm_commands import Overdue, SlurmCommands, sbatch, submitted
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendCommandError, BackendTimeout, SubmissionError
 from slurm.sdk.following.status import Status

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import BinaryIO
 
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, Around
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, Around, Outputs
 from slurm.sdk.calls.folder import make_private, whole
-from slurm.sdk.calls.outputs import Outputs
 from slurm.sdk.errors import SubmissionError
 from slurm.sdk.published.methods import PublishedMethods
 

@@ -1,6 +1,6 @@
 """`ssh`: any Slurm through its commands on a login node, real or ours. Files go by SFTP, states by one squeue for all jobs.
 
-How the connection is kept stands in `ssh_connection`, who is let in in `ssh_login`, how code gets there in `sdk.shipping`.
+How the connection is kept stands in `ssh_connection`, who is let in in `ssh_login`, how code gets there in `calls.shipping`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from slurm.sdk.backends.backend import SAY_SECONDS, Around, handing_in
-from slurm.sdk.backends.login_shell import behind_mark, marked, through
-from slurm.sdk.backends.overdue import Overdue
 from slurm.sdk.backends.polling import Poll
-from slurm.sdk.backends.program import FILTERS, PLAIN
-from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
+from slurm.sdk.backends.program import FILTERS, PLAIN, behind_mark, marked, through
+from slurm.sdk.backends.slurm_commands import Overdue, SlurmCommands, sbatch, submitted
 from slurm.sdk.backends.ssh_connection import COMMAND_SECONDS, Answer, SshConnection, one_line, prelude
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendCommandError, BackendError, InvalidOption, SubmissionError

@@ -23,7 +23,7 @@ from asyncssh.constants import OPEN_REQUEST_SESSION_FAILED
 
 from slurm.sdk.backends.disk import PIECE as GROWN
 from slurm.sdk.backends.disk import begin
-from slurm.sdk.backends.login_shell import behind_mark, marked, through
+from slurm.sdk.backends.program import behind_mark, marked, through
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendError, BackendTimeout, LoginRefused
 from slurm.sdk.following import forking

@@ -1,4 +1,5 @@
-"""Login: who logs in where, and whether the host that answers is the right one. Opens connections; keeps none.
+"""Login: who logs in where, and whether the host that answers is the right one. Opens connections; keeps none but
+that of a port which leads to one that only the cluster's machines reach.
 
 ~/.ssh/config is read as ssh reads it. The host's key has to stand in known_hosts; what happens when it does not, `host_key_policy` says.
 """
@@ -11,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from fnmatch import fnmatchcase
 from typing import Any
@@ -288,3 +289,23 @@ def _taken(kind: str, configured: str) -> bool:
     patterns = configured.lstrip("-").split(",")
     left = [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns) != configured.startswith("-")]
     return bool(left)
+
+
+KEEPALIVE_SECONDS, KEEPALIVES = 15, 3
+
+
+def forward(login: Login, here: int, host: str, port: int, opened: Callable[[int], object]) -> None:
+    """Lead connections to 127.0.0.1:`here` to host:port beyond the login node, until the connection is cut; `opened` is told the port (0:
+    any)."""
+    asyncio.run(_forward(login, here, host, port, opened))
+
+
+async def _forward(login: Login, here: int, host: str, port: int, opened: Callable[[int], object]) -> None:
+    async with await login.open(keepalive=KEEPALIVE_SECONDS, keepalives=KEEPALIVES) as connection:
+        try:
+            listener = await connection.forward_local_port("127.0.0.1", here, host, port)
+        except OSError as error:
+            raise BackendError(f"port {here} of this machine cannot be had: {error.strerror or error}") from error
+        opened(listener.get_port())
+        await connection.wait_closed()
+    raise BackendError(f"{login}: the connection was cut")

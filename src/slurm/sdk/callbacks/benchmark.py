@@ -1,14 +1,44 @@
-"""BenchmarkCallback: how fast workflows submit their children, and how long those take."""
+"""BenchmarkCallback: how fast workflows submit their children, and how long those take.
+
+What a callback has seen inside a workflow's job comes back to the client through a file in the workflow's folder: `leave`, `fetch`.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.callbacks import contexts, workflow_file
+from slurm.sdk.callbacks import contexts
 from slurm.sdk.callbacks.base import BaseCallback
 from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.calls.folder import whole
+from slurm.sdk.job import SHARED_DISK_SECONDS
+
+
+def leave(context: contexts.WorkflowCallbackContext, name: str, seen: object) -> None:
+    """In the workflow's job: write what was seen, as JSON."""
+    with whole(str(context.workflow_job_dir / name)) as file:
+        file.write(json.dumps(seen).encode())
+
+
+def fetch(context: contexts.CompletedContext, name: str) -> Any:
+    """On the client, when a job has ended: what was seen, or None for a job that is no workflow or did not get to its end."""
+    job = context.job
+    if job is None or not job.workflow:
+        return None
+    path = f"{job.files.folder}/{name}"
+    deadline = time.monotonic() + (SHARED_DISK_SECONDS if context.job_state == "COMPLETED" else 0.0)
+    while True:
+        try:
+            with job.cluster.backend.read(path) as file:
+                return json.loads(file.read())
+        except FileNotFoundError:
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(0.05)
+
 
 WORKFLOW_METRICS_FILENAME = ".slurm_benchmark_metrics.json"
 
@@ -93,7 +123,7 @@ class BenchmarkCallback(BaseCallback):
             since = self._since.pop(ctx.job.files.key, None) if ctx.job is not None else None
             seconds = (ctx.end_time or time.time()) - since if ctx.duration is None and since is not None else ctx.duration
             parent.durations += [] if seconds is None else [seconds]
-        metrics = workflow_file.fetch(ctx, WORKFLOW_METRICS_FILENAME)
+        metrics = fetch(ctx, WORKFLOW_METRICS_FILENAME)
         if isinstance(metrics, dict):
             self._fetched[ctx.job_id] = metrics
 
@@ -102,7 +132,7 @@ class BenchmarkCallback(BaseCallback):
         found = self._workflows.get(ctx.workflow_job_id)
         if found is not None:
             found.ended = time.time()
-            workflow_file.leave(ctx, WORKFLOW_METRICS_FILENAME, found.metrics())
+            leave(ctx, WORKFLOW_METRICS_FILENAME, found.metrics())
 
 
 def _mean(values: list[float]) -> float | None:

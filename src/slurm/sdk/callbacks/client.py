@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Distant
-from slurm.sdk.callbacks import contexts, parcel
+from slurm.sdk.callbacks import base, contexts
 from slurm.sdk.callbacks.base import BaseCallback, call, listens, overrides, report
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.calls.folder import JobFiles
@@ -29,7 +29,7 @@ from slurm.sdk.errors import BackendError, RemoteTraceback
 from slurm.sdk.following import forking
 from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
-from slurm.sdk.packaging import aloud
+from slurm.sdk.packaging import build
 from slurm.sdk.tasks import SlurmTask
 
 CLIENT = ExecutionLocus.CLIENT
@@ -92,7 +92,7 @@ class Client:
     def builds(self) -> AbstractContextManager[None]:
         """While this lasts, what builds say is told to the callbacks with a method `update_packaging_output`."""
         listening = [callback for callback in self.callbacks if getattr(callback, OUTPUT, None) is not None]
-        return aloud.heard(lambda line: _said(listening, line)) if listening else nullcontext()
+        return build.heard(lambda line: _said(listening, line)) if listening else nullcontext()
 
     def packaged(self, task: SlurmTask[..., Any], result: object, began: float) -> None:
         """Tell that the packaging that began then has ended."""
@@ -130,11 +130,11 @@ class Client:
 
     def ships(self, task: SlurmTask[..., Any]) -> bool:
         """Whether jobs of this task need any of the callbacks."""
-        return any(parcel.travels(callback, task.workflow) for callback in self.callbacks)
+        return any(base.travels(callback, task.workflow) for callback in self.callbacks)
 
     def parcel(self, task: SlurmTask[..., Any]) -> bytes:
         """Those that jobs of this task need."""
-        return parcel.pack(self.callbacks, task.workflow)
+        return base.pack(self.callbacks, task.workflow)
 
     def news(self, found: Mapping[str, Status]) -> None:
         """Take what the tracker has heard; whoever it is of interest to is told from this one's own thread."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from slurm.sdk.callbacks import contexts, workflow_file
+from slurm.sdk.callbacks import benchmark, contexts
 from slurm.sdk.callbacks.base import BaseCallback
 
 GRAPH_FILE = ".slurm_workflow_graph.json"
@@ -43,11 +43,11 @@ class WorkflowGraphCallback(BaseCallback):
 
     def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
         """In the workflow's job: leave the graph for the client."""
-        workflow_file.leave(ctx, GRAPH_FILE, {"graph": self.graph, "submission_order": self.submission_order})
+        benchmark.leave(ctx, GRAPH_FILE, {"graph": self.graph, "submission_order": self.submission_order})
 
     def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
         """A workflow that has ended brings its part of the graph."""
-        found = workflow_file.fetch(ctx, GRAPH_FILE)
+        found = benchmark.fetch(ctx, GRAPH_FILE)
         if isinstance(found, dict):
             for job in found["submission_order"]:
                 self._add(job, {**self.graph.get(job, {}), **found["graph"][job]})

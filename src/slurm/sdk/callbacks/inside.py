@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from slurm.sdk.callbacks import contexts, parcel
+from slurm.sdk.callbacks import base, contexts
 from slurm.sdk.callbacks.base import BaseCallback, call
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.calls.folder import JobFiles
@@ -103,7 +103,7 @@ def loaded(path: str) -> list[BaseCallback]:
     """The callbacks in a file; said on standard error when it cannot be read."""
     try:
         with open(path, "rb") as file, loading.imports():
-            return parcel.unpack(file.read())
+            return base.unpack(file.read())
     except Exception as error:
         # The file is half written or of another kind: the job's own work does not hang on it.
         print(f"slurm: the callbacks in {path} cannot be loaded, the job goes on without them: {type(error).__name__}: {error}",

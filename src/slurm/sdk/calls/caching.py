@@ -1,4 +1,4 @@
-"""Caching: whether a task wants calls that were made before not to be made again, as the words of @task say. How they are found: `kept`."""
+"""Caching: whether a task wants calls that were made before not to be made again, as the words of @task say. How they are found: `fingerprint`."""
 
 from __future__ import annotations
 

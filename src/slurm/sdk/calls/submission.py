@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from slurm.sdk.array_job import ArrayJob, Chunk
-from slurm.sdk.backends.backend import Distant
+from slurm.sdk.backends.backend import Distant, Outputs, chdir
 from slurm.sdk.calls import shipping
 from slurm.sdk.calls.batches import arguments
 from slurm.sdk.calls.dependencies import depend
+from slurm.sdk.calls.fingerprint import Kept
 from slurm.sdk.calls.folder import JobFiles, folder_name, pack_items
-from slurm.sdk.calls.kept import Kept
-from slurm.sdk.calls.outputs import Outputs, chdir
 from slurm.sdk.calls.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
 from slurm.sdk.calls.script import NOTHING, render
 from slurm.sdk.errors import BackendError, SubmissionError

@@ -54,12 +54,12 @@ def explanation(backend: Backend, id: str, *, priority: bool = False, at: float 
 
 def _planned(backend: Backend, record: JobRecord) -> Explanation | None:
     """What our planner finds, looking at what a real Slurm reports; None where it cannot tell more than its reason does."""
-    from slurm.sdk.reported import cluster, jobs  # only for a real Slurm
+    from slurm.sdk.following import planning  # only for a real Slurm
 
-    if record.state != "PENDING" or not jobs.waits_for_room(record):
+    if record.state != "PENDING" or not planning.waits_for_room(record):
         return None
     try:
-        return cluster.explanation_of(cluster.report(backend.ask, time.time()), record.id)
+        return planning.explanation_of(planning.report(backend.ask, time.time()), record.id)
     except BackendError as error:
         log.info("job %s is explained by its reason only: %s", record.id, error)
         return None

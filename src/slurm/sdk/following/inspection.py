@@ -1,4 +1,5 @@
 """What a cluster's commands say about its jobs, partitions and nodes, as rows with types. Holds for Slurm 22.05 and later and for ours.
+Refusals of theirs are errors with the names that the cluster has not.
 
 `ask` is the method of a backend. What the rows look like to people, and what a reason means, is not here (`reasons`).
 """
@@ -14,9 +15,59 @@ from slurm.notation.errors import NotationError
 from slurm.notation.filenames import Fields
 from slurm.sdk.backends.backend import JOBS_A_QUESTION
 from slurm.sdk.errors import BackendCommandError
-from slurm.sdk.following import refusals
-from slurm.sdk.following.refusals import NO_ACCOUNTING
 from slurm.sdk.following.status import normal
+
+NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
+"""In what sacct and sreport say where no accounts are kept."""
+_NAMED = re.compile(r"(?:sbatch|srun|salloc|squeue|sinfo|scancel|scontrol|sacct): (?:(?:error|hint|fatal|warning): )?")
+_USER = re.compile(r"Invalid user: (.+)")
+_STATE = re.compile(r"Invalid job state specified: (.+)")
+_STATES = re.compile(r"Valid job states include: (.+)")
+
+
+class UnknownName(BackendCommandError):
+    """The cluster has nothing of this name; `valid` is what it has, where it says so."""
+
+    kind = "thing"
+
+    def __init__(self, name: str, valid: Iterable[str] = ()) -> None:
+        self.name, self.valid = name, list(valid)
+        super().__init__(f"there is no {self.kind} {name}" + (f"\nvalid: {', '.join(self.valid)}" if self.valid else ""))
+
+
+class UnknownUser(UnknownName):
+    """Where the cluster is, nobody has this name."""
+
+    kind = "user"
+
+
+class UnknownState(UnknownName):
+    """Jobs have no such state."""
+
+    kind = "job state"
+
+
+class UnknownPartition(UnknownName):
+    """The cluster has no such partition, or does not show it to the user."""
+
+    kind = "partition"
+
+
+def lines(said: str) -> list[str]:
+    """What a command wrote to standard error, without "squeue: error: " and the like."""
+    return [_NAMED.sub("", line, count=1) if _NAMED.match(line) else line for line in said.splitlines()]
+
+
+def told(error: BackendCommandError) -> BackendCommandError:
+    """squeue's refusal of a user or state as such; any other error as it is."""
+    text = str(error)
+    if found := _USER.search(text):
+        return UnknownUser(found[1].strip())
+    if found := _STATE.search(text):
+        valid = _STATES.search(text)
+        return UnknownState(found[1].strip(), valid[1].strip().split(",") if valid else ())
+    return error
+
 
 Ask = Callable[[Sequence[str]], str]
 ROW, CELL = "\x1e", "\x1f"
@@ -195,7 +246,7 @@ def queue(ask: Ask, *, mine: bool = False, users: Sequence[str] = (), states: Se
             found = [row for start in range(0, len(ids), JOBS_A_QUESTION) for row in _queue_of(ask, words,
                 ids[start:start + JOBS_A_QUESTION])]
     except BackendCommandError as error:
-        known = refusals.told(error)
+        known = told(error)
         if known is error:
             raise
         raise known from error
@@ -228,7 +279,7 @@ def partitions_known(ask: Ask, names: Sequence[str]) -> None:
     valid = [row.name for row in partitions(ask)]
     for name in names:
         if name not in valid:
-            raise refusals.UnknownPartition(name, valid)
+            raise UnknownPartition(name, valid)
 
 
 def nodes(ask: Ask, names: str = "") -> list[NodeRow]:

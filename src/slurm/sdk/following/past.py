@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from slurm.notation import exitstatus
 from slurm.sdk.errors import BackendCommandError
-from slurm.sdk.following.inspection import CELL, NOTHING, Ask, UnknownJob
+from slurm.sdk.following.inspection import CELL, NO_ACCOUNTING, NOTHING, Ask, UnknownJob
 from slurm.sdk.following.reasons import sentence
-from slurm.sdk.following.refusals import NO_ACCOUNTING
 from slurm.sdk.following.status import Status, normal
 
 JOBS = ("JobID", "JobName", "User", "Account", "Partition", "State", "ExitCode", "Submit", "Start", "End", "Elapsed", "Timelimit", "NNodes",

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from queue import Empty
 from typing import Any, TypeVar
 
-from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.array_job import ArrayJob, ends
 from slurm.sdk.errors import NotFinished
 from slurm.sdk.following.display import LOOK_SECONDS, Display
-from slurm.sdk.following.ends import ends
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
 

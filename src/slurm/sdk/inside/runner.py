@@ -9,6 +9,7 @@ Every element of an array pays for what is imported here: nothing heavy at the t
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import pickle
@@ -16,10 +17,44 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from slurm.sdk.calls.folder import JobFiles, read_item
+from slurm.sdk.calls.folder import JobFiles, make_private, read_item
 from slurm.sdk.calls.pickling import Call, Envelope, loads, python_version, write_result
 from slurm.sdk.errors import UNTOLD, PackagingError, ResultUnwritten
 from slurm.sdk.inside import awaiting, loading, program
+
+
+def keep(files: JobFiles, ranks: int = 1) -> None:
+    """Put the result of these files, which is whole, under its name in the cache; several jobs may do the same. A failure is told and costs
+    nothing else.
+
+    Of a job with several tasks the results of all, once there are all: another task may yet fail. Each looks when it has its own, so the
+    last one sees them.
+    """
+    path = read_item(files.cache, files.index or 0).decode()
+    if not path or not all(os.path.exists(files.rank_result(rank)) for rank in range(ranks) if ranks > 1):
+        return
+    try:
+        make_private(os.path.dirname(path))
+        for rank in reversed(range(ranks)):  # by that of rank 0 it is found
+            _put(files.rank_result(rank), JobFiles.beside(path, rank))
+    except OSError as error:
+        print(f"slurm.runner: the result was not put into the cache: {path}: {error.strerror}", file=sys.stderr)
+
+
+def _put(result: str, path: str) -> None:
+    new = f"{path}.{os.uname().nodename}.{os.getpid()}.new"
+    try:
+        try:
+            os.link(result, new)
+        except OSError:
+            import shutil  # another disk, or one without links
+
+            shutil.copyfile(result, new)
+        os.replace(new, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(new)  # replacing a link by another to the same file leaves both
+
 
 USAGE_ERROR = 2
 Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
@@ -83,7 +118,7 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
         return _failed(files, environ, rank, error, told)
     status = _returned(files, environ, rank, value, told)
     if envelope.keep and status == 0:
-        from slurm.sdk.inside.keeping import keep  # few results are cached
+        from slurm.sdk.inside.runner import keep  # few results are cached
 
         keep(files, rank.of)
     return status

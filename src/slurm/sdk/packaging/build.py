@@ -1,20 +1,123 @@
-"""Building the wheel of a project, once a content, into a cache of this user. What becomes of it on the cluster: `wheel`."""
+"""Building the wheel of a project, once a content, into a cache of this user: names for the content of folders, and running
+programs that build, to whose lines somebody may listen. What becomes of it on the cluster: `wheel`."""
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import glob
+import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from importlib.util import find_spec
 
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.packaging import aloud, content
 from slurm.sdk.packaging.environment import tail
+
+Heard = Callable[[str], object]
+_listener: ContextVar[Heard | None] = ContextVar("slurm_build_listener", default=None)
+
+
+@contextmanager
+def heard(listener: Heard) -> Iterator[None]:
+    """While this lasts, `listener` is called with each line that a build of this thread says."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def run(words: Sequence[str], environ: Mapping[str, str], timeout: float, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program, its output and errors as one text; subprocess.TimeoutExpired after so many seconds, as subprocess.run."""
+    listener = _listener.get()
+    if listener is None:
+        return subprocess.run(words, env=dict(environ), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", timeout=timeout, check=False)
+    said: list[str] = []
+    deadline = time.monotonic() + timeout
+    with subprocess.Popen(words, env=dict(environ), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", start_new_session=True) as process:
+        timer = threading.Timer(timeout, _kill, (process.pid,))
+        timer.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                listener(line.rstrip("\n"))
+        except BaseException:
+            _kill(process.pid)
+            raise
+        finally:
+            timer.cancel()
+    if process.returncode == -signal.SIGKILL and time.monotonic() >= deadline:
+        raise subprocess.TimeoutExpired(words, timeout, "".join(said))
+    return subprocess.CompletedProcess(words, process.returncode, "".join(said))
+
+
+def _kill(group: int) -> None:
+    """End a program and what it has started, which may hold its output open."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+LARGE = 8 << 20
+"""Files of more bytes are known by their size and time instead of being read."""
+_SKIPPED = frozenset(("__pycache__", "build", "dist", "node_modules"))
+
+Listing = tuple[tuple[str, int, int], ...]
+"""(path below the folder, bytes, time of change in ns) of each file."""
+
+
+def listing(folder: str, *, everything: bool = False) -> Listing:
+    """The files below a folder.
+
+    Hidden folders, virtual environments and what builds leave behind are no part of a project, unless `everything` counts.
+    """
+    return tuple(sorted(_files(folder, everything)))
+
+
+def digest(folder: str, files: Listing) -> str:
+    """A name for the content of these files."""
+    return _digest(folder, files)
+
+
+@functools.lru_cache(maxsize=32)
+def _digest(folder: str, files: Listing) -> str:
+    found = hashlib.sha256()
+    for name, size, changed in files:
+        found.update(f"{name}\0{size}\0".encode())
+        if size > LARGE:
+            found.update(f"{changed}\0".encode())
+            continue
+        with open(os.path.join(folder, name), "rb") as file:
+            found.update(hashlib.sha256(file.read()).digest())
+    return found.hexdigest()[:16]
+
+
+def _files(folder: str, everything: bool) -> Iterator[tuple[str, int, int]]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if one != ".git" and (everything or _counts(place, one))]
+        for name in names:
+            path = os.path.join(place, name)
+            if os.path.isfile(path) and (everything or not name.endswith(".pyc")):
+                told = os.stat(path)
+                yield os.path.relpath(path, folder), told.st_size, told.st_mtime_ns
+
+
+def _counts(place: str, name: str) -> bool:
+    return not (name.startswith(".") or name in _SKIPPED or name.endswith(".egg-info")
+        or os.path.exists(os.path.join(place, name, "pyvenv.cfg")))
+
 
 SECONDS = 1800.0
 
@@ -59,7 +162,7 @@ def _cached(cache: str, root: str) -> str:
 
 def _place(cache: str, root: str) -> str:
     # A wheel with compiled parts belongs to one version of Python.
-    return f"{cache}/{content.digest(root, content.listing(root))}-{sys.implementation.cache_tag}"
+    return f"{cache}/{digest(root, listing(root))}-{sys.implementation.cache_tag}"
 
 
 def _built(cache: str, root: str, tool: str | None, environ: Mapping[str, str]) -> str:
@@ -67,7 +170,7 @@ def _built(cache: str, root: str, tool: str | None, environ: Mapping[str, str]) 
     with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as new:
         command = _command(tool, root, new, environ)
         try:
-            done = aloud.run(command, environ, SECONDS, cwd=root)
+            done = run(command, environ, SECONDS, cwd=root)
         except subprocess.TimeoutExpired as error:
             raise PackagingError(f"building the wheel of {root} took more than {SECONDS:.0f} s: {' '.join(command)}") from error
         made = glob.glob(f"{glob.escape(new)}/*.whl")

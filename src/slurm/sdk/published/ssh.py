@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slurm.sdk.backends.backend import DEFAULT_BASE
-from slurm.sdk.backends.kinds import SSH_ALIASES, SSH_REFUSED
+from slurm.sdk.backends.backend import DEFAULT_BASE, SSH_ALIASES, SSH_REFUSED
 from slurm.sdk.backends.ssh import SshBackend
 from slurm.sdk.errors import InvalidOption
 

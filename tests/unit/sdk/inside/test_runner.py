@@ -12,7 +12,7 @@ from slurm.sdk.calls.folder import JobFiles, pack_items
 from slurm.sdk.calls.pickling import Call, Envelope, dumps, python_version
 from slurm.sdk.calls.raised import read_error
 from slurm.sdk.inside import runner
-from slurm.sdk.inside.keeping import keep
+from slurm.sdk.inside.runner import keep
 
 TRAINING = """
 from __future__ import annotations

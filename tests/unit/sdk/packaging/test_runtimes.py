@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from slurm.sdk.packaging.runtimes import Container, Mount, lines
+from slurm.sdk.packaging.container import Container, Mount, lines
 
 CONTAINER = Container("ghcr.io/lab/tool:2", [Mount("/jobs", "/jobs"), Mount("/my data", "/data", "ro")], "/jobs/it's one", {"COLOUR": "a,b c"}, ["--one=a b"])
 RECORD = f"""#!{sys.executable}

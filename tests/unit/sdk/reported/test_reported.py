@@ -10,8 +10,8 @@ from slurm.commands import shadow
 from slurm.notation import moment
 from slurm.render.explanation import lines
 from slurm.sdk.errors import BackendError
+from slurm.sdk.following import planning as reported
 from slurm.sdk.following.inspection import CELL
-from slurm.sdk.reported import cluster as reported
 
 NOW = moment.parse("2026-11-30T17:46:53", 1_790_000_000.0, past=True)
 CONFIG = """Configuration data as of 2026-11-30T17:35:50
