@@ -109,7 +109,6 @@ PLANS = {
     "tasks are not started for a debugger": NEVER,
     "slurmstepd has no such switches": NEVER,
     "slurmdbd listens at all addresses of IPv4": 18,
-    "only StorageHost is asked": 18,
     "slurmctld loads no plugins": 17,
     "signals go to tasks, or with --full to every process": 14,
     "records wait on disk: there is no buffer that could be full": NEVER,

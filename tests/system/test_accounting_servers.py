@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from slurm.model.accounting import JobFilter
+from slurm.model.errors import StoreError
 from slurm.store.accounting import entities
 from slurm.store.accounting.database import Database
 from slurm.store.accounting.schema import metadata
@@ -136,3 +137,27 @@ def test_five_thousand_records_a_second_are_kept(server: Server, database: Datab
     spent = time.process_time() - began + server.cpu_seconds() - theirs
     most = {POSTGRESQL: 1 / 5000, MYSQL: 1 / 1500}[server.kind]
     assert spent / 15_000 < most, f"{spent / 15_000 * 1e6:.0f} µs of CPU a record, slurmdbd's and the server's together"
+
+
+def test_the_database_of_the_backup_host_is_asked_while_nobody_answers_at_the_first(
+    server: Server, database: Database, caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = Database(server.storage._replace(host="/nowhere/at/all", backup_host=server.storage.host))
+    away.open()
+    try:
+        with away.engine.connect() as connection:
+            assert connection.execute(sa.text("SELECT 1")).scalar() == 1
+        assert [record.message for record in caplog.records if "is asked now" in record.message] == [
+            f"the database at {server.storage.host} is asked now, not that at /nowhere/at/all"]
+    finally:
+        away.close()
+    nobody = Database(server.storage._replace(host="/nowhere/at/all", backup_host="/nor/here"))
+    with pytest.raises(StoreBusy):
+        nobody.open()
+
+
+def test_a_backup_host_is_not_asked_where_the_first_answers_and_refuses(server: Server, database: Database) -> None:
+    """Whoever is refused must not write into another database instead."""
+    refused = Database(server.storage._replace(name="nosuch", backup_host="/nowhere/at/all"))
+    with pytest.raises((StoreBusy, StoreError), match="nosuch"):
+        refused.open()

@@ -47,7 +47,7 @@ PurgeSuspendAfter | age | | yes |
 PurgeTXNAfter | age | | yes |
 PurgeUsageAfter | age | | yes |
 SlurmUser | user | root | yes |
-StorageBackupHost | text | | later | only StorageHost is asked
+StorageBackupHost | text | | yes |
 StorageHost | text | localhost | yes |
 StorageLoc | text | slurm_acct_db | yes |
 StorageParameters | list | | yes |

@@ -326,6 +326,7 @@ PurgeSuspendAfter | After how long suspensions go.
 PurgeTXNAfter | After how long transactions go.
 PurgeUsageAfter | After how long sums of usage go.
 SlurmUser | The account that it runs as.
+StorageBackupHost | The machine of a second database server, asked while nobody answers at StorageHost; that both hold the same is the servers' matter.
 StorageHost | The machine of the database.
 StorageLoc | The name of the database; for SQLite a file.
 StorageParameters | `SSL_CA=FILE`, `SSL_CERT=FILE`, `SSL_KEY=FILE` and others, for the connection.

@@ -48,7 +48,7 @@ def storage_of(conf: DbdConfig) -> Storage:
     return Storage(
         kind, conf.text("StorageLoc"), conf.text("StorageHost"), conf.number("StoragePort"),
         conf.text("StorageUser") or account_of(conf).name, password,
-        parameters)
+        parameters, conf.text("StorageBackupHost"))
 
 
 def _password(script: str) -> str:

@@ -3,11 +3,13 @@ not."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -22,7 +24,10 @@ IDLE, MOST = 4, 20
 """Connections that are kept, and that there may be: a thread that answers and an answer that waits for its next part have two each."""
 LOCK_SECONDS = 60
 """How long a write of SQLite waits for another program's."""
+_log = logging.getLogger("slurmdbd.database")
 _DRIVERS: Mapping[str, str] = {POSTGRESQL: "psycopg", MYSQL: "pymysql"}
+_NOBODY_ANSWERS = 2003
+"""MySQL's number of a connection that was not made."""
 _SSL = {"SSL_CA": "ca", "SSL_CAPATH": "capath", "SSL_CERT": "cert", "SSL_KEY": "key", "SSL_CIPHER": "cipher"}
 _LIBPQ = {"SSL_CA": "sslrootcert", "SSL_CERT": "sslcert", "SSL_KEY": "sslkey"}
 
@@ -46,17 +51,56 @@ def connect(storage: Storage) -> sa.Engine:
         arguments["charset"] = "utf8mb4"
     else:
         driver = "postgresql+psycopg"
-        if socket:
-            arguments["host"] = storage.host
+        if socket or storage.backup_host:
+            arguments["host"] = ",".join(filter(None, (storage.host, storage.backup_host)))
+        if storage.backup_host:  # libpq goes to the next host only where nobody answers, or where it could not write
+            arguments.update(port=storage.port or PORTS[storage.kind], target_session_attrs="read-write")
         arguments.update({_LIBPQ[name]: value for name, value in storage.parameters.items()})
         arguments.update(keepalives_idle=30, keepalives_interval=10, keepalives_count=3, application_name="slurmdbd")
     if find_spec(_DRIVERS[storage.kind]) is None:
         raise ConfigError(message=f"StorageType is {storage.kind}, but the Python package {_DRIVERS[storage.kind]} is not installed",
             hints=[
             f"pip install 'slurm-py[{storage.kind}]'"])
-    url = sa.URL.create(driver, storage.user or None, storage.password or None, None if socket else storage.host,
-                        None if socket else storage.port or PORTS[storage.kind], storage.name)
-    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_recycle=3600, pool_size=IDLE, max_overflow=MOST - IDLE)
+    given = socket or "host" in arguments
+    url = sa.URL.create(driver, storage.user or None, storage.password or None, None if given else storage.host,
+                        None if given else storage.port or PORTS[storage.kind], storage.name)
+    engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_recycle=3600, pool_size=IDLE, max_overflow=MOST - IDLE)
+    if storage.backup_host:
+        _with_backup(engine, storage)
+    return engine
+
+
+def _with_backup(engine: sa.Engine, storage: Storage) -> None:
+    """Connections are to the backup host while nobody answers at the first; the log says so."""
+    last = storage.host
+
+    def tell(host: str) -> None:
+        nonlocal last
+        if host != last:
+            _log.warning("the database at %s is asked now, not that at %s", host, last)
+            last = host
+
+    if storage.kind == POSTGRESQL:  # libpq has both hosts
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, record: object) -> None:
+            tell(connection.info.host)
+
+        return
+
+    @event.listens_for(engine, "do_connect")
+    def connect_to_either(dialect: sa.Dialect, record: object, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        try:
+            made = dialect.connect(*arguments, **keywords)
+        except dialect.loaded_dbapi.OperationalError as error:
+            if error.args[0] != _NOBODY_ANSWERS:
+                raise
+            key = "unix_socket" if storage.backup_host.startswith("/") else "host"
+            other = {"port": storage.port or PORTS[MYSQL], **{name: value for name, value in keywords.items() if name != "unix_socket"}}
+            made = dialect.connect(*arguments, **{**other, key: storage.backup_host})
+            tell(storage.backup_host)
+            return made
+        tell(storage.host)
+        return made
 
 
 def _sqlite(path: str) -> sa.Engine:

@@ -12,7 +12,7 @@ class Storage(NamedTuple):
     """Where the database is: kind one of SQLITE, POSTGRESQL, MYSQL (MariaDB too); `name` the database, or SQLite's file.
 
     A host that begins with a slash is a unix socket: its folder (PostgreSQL), or itself (MySQL). `parameters` as StorageParameters has
-    them.
+    them. `backup_host` is asked while nobody answers at `host`; that both hold the same is whoever runs them to see to.
     """
 
     kind: str
@@ -22,9 +22,11 @@ class Storage(NamedTuple):
     user: str = ""
     password: str = ""
     parameters: Mapping[str, str] = {}
+    backup_host: str = ""
 
     def __str__(self) -> str:
-        return self.name if self.kind == SQLITE else f"{self.kind} database {self.name} at {self.host}"
+        return self.name if self.kind == SQLITE else f"{self.kind} database {self.name} at {self.host}" + (
+            f" or {self.backup_host}" if self.backup_host else "")
 
     def __repr__(self) -> str:  # a password belongs in no log
         return str(self)
