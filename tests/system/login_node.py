@@ -47,6 +47,7 @@ class LoginNode:
             self.port = int(probe.getsockname()[1])
         self.known_hosts("known_hosts", "host_key")
         (folder / "sshd_config").write_text(CONFIG.format(port=self.port, folder=folder) + (f"SetEnv {' '.join(f'{name}={value}' for name, value in variables.items())}\n" if variables else ""))
+        self.program = PROGRAMS[0]
         self._process: subprocess.Popen[bytes] | None = None
 
     def known_hosts(self, name: str, key: str) -> Path:
@@ -60,7 +61,7 @@ class LoginNode:
         if os.getuid() == 0:
             os.makedirs("/run/sshd", exist_ok=True)  # sshd insists on it when root runs it
         with (self.folder / "sshd.log").open("ab") as log:
-            self._process = subprocess.Popen([PROGRAMS[0], "-D", "-e", "-f", self.folder / "sshd_config"], stdout=log, stderr=log)
+            self._process = subprocess.Popen([self.program, "-D", "-e", "-f", self.folder / "sshd_config"], stdout=log, stderr=log)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             with socket.socket() as probe:

@@ -38,6 +38,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
     "setup": Row("write what a cluster of one machine or many needs, and start it", "setup.command"),
     "doctor": Row("look for what is wrong with a cluster, and say what to do", "doctor.command"),
+    "adopt": Row("let a login to a compute node in for a job of its user there, for sshd's PAM", "adopt"),
     "audit": Row("tell what administrators had the controller do", "audit"),
     "support": Row("write one file for whoever helps: configuration, logs, states, without secrets", "support.command"),
     "web": Row("open its web page in a browser, or print the link that does", "embedded.web"),

@@ -45,7 +45,7 @@ async def begin(node: Node, job: int, attempt: int, order: n.ExternStep) -> str:
         return ""
     if not can_become(order.uid):
         return f"slurmd runs as uid {os.geteuid()} and cannot run jobs of uid {order.uid}"
-    record = record_of(job, attempt, order, node.settings.node, node.binding(order.cpus))
+    record = record_of(job, attempt, order, node.settings, node.binding(order.cpus))
     record = node.completed(record, order.memory, order.cpus, order.devices)
     try:
         await node.steps.launch(node.prepare(record._replace(plugins=(), task_prologs=(), task_epilogs=())))
@@ -55,10 +55,10 @@ async def begin(node: Node, job: int, attempt: int, order: n.ExternStep) -> str:
     return ""
 
 
-def record_of(job: int, attempt: int, order: n.ExternStep, node: str, cpus: Sequence[int]) -> StepRecord:
+def record_of(job: int, attempt: int, order: n.ExternStep, settings: NodeSettings, cpus: Sequence[int]) -> StepRecord:
     """The record, without what is the same for every step of the node; `cpus` are those to bind to."""
     return StepRecord(
-        job=job, attempt=attempt, step=EXTERN, node=node, uid=order.uid, gid=order.gid, user=order.user, argv=HOLDER,
-        environment={"PATH": _PATH, "SLURM_JOB_ID": str(job)}, work_dir="/", rlimits={}, cpus=cpus, memory=order.memory,
+        job=job, attempt=attempt, step=EXTERN, node=settings.node, uid=order.uid, gid=order.gid, user=order.user, argv=HOLDER,
+        environment={"PATH": _PATH, "SLURM_JOB_ID": str(job), "SLURM_CONF": settings.conf}, work_dir="/", rlimits={}, cpus=cpus, memory=order.memory,
         kill_wait=order.kill_wait, deadline=boot_clock() + order.time_left if order.time_left >= 0 else 0.0, lease=order.lease,
         sample_seconds=order.sampling, gpus=bool(order.devices), wait_for_children=True)
