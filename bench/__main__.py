@@ -109,8 +109,9 @@ def main() -> int:
     print(f"{'xargs -P2 bash -c true':<36}{xargs_rate(50 if options.short else 1000):>11.0f} /s")
     if not only or "recording" in only:
         rates = recording(1 if options.short else 5, 20 if options.short else 1000)
-        costs = 100 * (1 - rates["recorded"] / rates["unrecorded"])
-        print(f"{'recording for accounting costs':<36}{costs:>11.0f} %    {rates['recorded']:.0f} of {rates['unrecorded']:.0f} jobs/s; must be below 10 %")
+        on, off = rates["recorded"], rates["unrecorded"]
+        print(f"{'recording for accounting costs':<36}{100 * (1 - on.rate / off.rate):>11.0f} %    {on.rate:.0f} of {off.rate:.0f} jobs/s; must be below 10 %")
+        print(f"{'  CPU of slurmctld a job':<36}{on.cpu['slurmctld']:>10.2f} ms    {off.cpu['slurmctld']:.2f} ms without, and {on.cpu['slurmdbd']:.2f} of slurmdbd")
     print(f"\nslurm-py ran on {python_told()}")
     return 0
 

@@ -9,10 +9,14 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from bench.contestant import SlurmCommands
+from bench.contestant import DEADLINE, SlurmCommands
 
+SETTLE = 2.0
+"""Seconds after the last record, in which what has arrived is dropped from the outbox."""
 MAP = """
 import sys, time
 from slurm import Cluster
@@ -48,11 +52,29 @@ class SlurmPy(SlurmCommands):
         """slurm up."""
         self.call("slurm", "up", "--nodes", "1", "--cpus", "64", "--memory", "64G")
 
+    def cpu(self) -> dict[str, float]:
+        """Seconds of CPU of slurmctld and, where there is one, slurmdbd since they began."""
+        found = {}
+        for daemon in ("slurmctld", "slurmdbd"):
+            for file in Path(self.folder).rglob(f"{daemon}.pid"):
+                with suppress(OSError):
+                    words = Path(f"/proc/{int(file.read_text())}/stat").read_text().rpartition(")")[2].split()
+                    found[daemon] = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return found
+
     def map(self, count: int) -> float:
         """Seconds of a `map` of empty tasks from Python, from its call to the last result."""
         with open(os.path.join(self.folder, "program.py"), "w", encoding="utf-8") as file:
             file.write(MAP)
         return float(self.call(self.python, "program.py", str(count)))
+
+    def until_recorded(self, count: int) -> None:
+        """Wait until the database has so many completed jobs; raises after DEADLINE."""
+        end = time.monotonic() + DEADLINE
+        while len(self.call("sacct", "-n", "-X", "-S", "now-1days", "-E", "now", "-s", "completed", "-o", "jobid").split()) < count:
+            if time.monotonic() > end:
+                raise RuntimeError("jobs were not recorded in time")
+            time.sleep(0.5)
 
     def stop(self) -> None:
         """slurm down, and nothing is left."""
@@ -85,19 +107,34 @@ class Unrecorded(SlurmPy):
             time.sleep(0.05)
 
 
-def recording(rounds: int, size: int) -> dict[str, float]:
-    """Jobs a second of an array of `true` with and without accounting, medians of rounds that take turns."""
-    rates: dict[str, list[float]] = {"recorded": [], "unrecorded": []}
+class Rounds(NamedTuple):
+    """Medians of several rounds: jobs a second, and CPU milliseconds a job by daemon, until what was recorded is in the database."""
+
+    rate: float
+    cpu: dict[str, float]
+
+
+def recording(rounds: int, size: int) -> dict[str, Rounds]:
+    """An array of `true` with and without accounting, in rounds that take turns."""
+    kinds: dict[str, type[SlurmPy]] = {"recorded": SlurmPy, "unrecorded": Unrecorded}
+    rates: dict[str, list[float]] = {name: [] for name in kinds}
+    cpus: dict[str, list[dict[str, float]]] = {name: [] for name in kinds}
     for _ in range(rounds):
-        for name, kind in (("recorded", SlurmPy), ("unrecorded", Unrecorded)):
+        for name, kind in kinds.items():
             one = kind()
             try:
                 one.start()
                 one.array_of_true(20)
+                before = one.cpu()
                 rates[name].append(one.array_of_true(size))
+                if name == "recorded":
+                    one.until_recorded(20 + size)
+                time.sleep(SETTLE)
+                cpus[name].append({daemon: 1e3 * (one.cpu()[daemon] - seconds) / size for daemon, seconds in before.items()})
             finally:
                 one.stop()
-    return {name: statistics.median(found) for name, found in rates.items()}
+    return {name: Rounds(statistics.median(rates[name]), {
+        daemon: statistics.median(each[daemon] for each in cpus[name]) for daemon in cpus[name][0]}) for name in kinds}
 
 
 def _programs() -> str:

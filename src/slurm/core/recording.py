@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from slurm.core import arrays, records
 from slurm.core import events as e
-from slurm.core import records
 from slurm.core.effects import Effect, Record
 from slurm.core.state import ClusterState
 from slurm.model.accounting import AccountingRecord, NodeEventRecord, SuspensionRecord
@@ -35,6 +35,22 @@ def job(state: ClusterState, changed: Job) -> None:
         state.uneven.add(changed.id)
     if keeps_jobs(state):
         state.recording.jobs[changed.id] = None
+        state.recording.behind.pop(changed.id, None)
+
+
+def fewer(state: ClusterState, waiting: Job) -> None:
+    """A task of this array, whose others wait, has a record of its own: it is enough that the database knows when it knows of that one."""
+    if keeps_jobs(state):
+        state.recording.behind[waiting.id] = None
+
+
+def begun_arrays(state: ClusterState) -> None:
+    """From a snapshot: of arrays some tasks of which have begun, nobody knows whether their waiting records say so."""
+    if keeps_jobs(state):
+        for job_id, ledger in state.arrays.items():
+            part = state.pending[job_id].array_part if job_id in state.pending else None
+            if part is not None and arrays.count(part.ranges) < ledger.shape.count:
+                state.recording.behind[job_id] = None
 
 
 def submitted(state: ClusterState, fresh: Job) -> None:

@@ -17,13 +17,14 @@ def split(state: ClusterState, record: Job, task: int, wanted: JobId | None = No
     part = record.array_part
     if part is None:
         raise IllegalTransition(f"there is no task to split: {story(record)}")
-    recording.job(state, record)
     ledger = state.arrays[record.id]
     if arrays.is_last(part):
+        recording.job(state, record)
         record.array_part = None
         record.array_task = task
         ledger.records[task] = record.id
         return record
+    recording.fewer(state, record)
     arrays.take(part.ranges, task)
     counting.waits(state, record)
     job = msgspec.structs.replace(

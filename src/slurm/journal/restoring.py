@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from slurm.core import dependencies, resources
+from slurm.core import dependencies, recording, resources
 from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
 from slurm.core.policy import state as counting
@@ -81,6 +81,7 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
             group.turn = job.id
         if job.dependency and dependencies.is_behind(cluster, job):
             cluster.timers.set(job.submit_time, Timer.DELAY, job.id)
+    recording.begun_arrays(cluster)
     return cluster
 
 

@@ -112,6 +112,7 @@ def _run(options: argparse.Namespace, conf: DbdConfig, log_path: str, readiness:
         log.info("slurmdbd version %s starts with %s", SLURM_VERSION, conf.path)
         raise_open_files()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(Service(conf, verbosity_of, log_path, heeded, account).run(readiness.ready))
     finally:

@@ -154,6 +154,9 @@ def test_the_rest_of_an_array_is_one_record_and_each_started_task_its_own() -> N
     assert (s.job(master.id).array_tasks, s.job(master.id).array_job) == ("0-9%3", master.id)
     assert s.job(master.id).stdout == "slurm-%A_%a.out"
     first = s.start(master, "cn01", task=0)
+    assert list(s.cluster.recording.behind) == [master.id]  # once for all that begin before records are sent
+    s.apply(e.RecordsMissed(at=b.T0 + 1, jobs=[master.id]))
+    assert not s.cluster.recording.behind
     assert s.job(master.id).array_tasks == "1-9%3"
     assert (s.job(first.id).array_job, s.job(first.id).array_task, s.job(first.id).array_tasks) == (master.id, 0, "")
     s.apply(e.Cancelled(at=b.T0 + 2, job=master.id, by=Uid(0), tasks=[(2, 4, 1)]))

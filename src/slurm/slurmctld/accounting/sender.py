@@ -40,7 +40,7 @@ class Pace(NamedTuple):
     """Seconds."""
 
     gather: float = 0.05  # for which records wait for company before they are sent
-    more: float = 0.4  # besides, when more than a few do
+    more: float = 0.75  # besides, when more than a few do
     answer: float = 300.0  # after which a slurmdbd that says nothing is connected anew
     drop: float = 1.0  # from one time to the next at which what has arrived is dropped from the outbox
     tell: float = 60.0  # from one time to the next at which slurmdbd is told that it has everything, while nothing happens
@@ -201,7 +201,7 @@ class Accounting:
             await self._rest(self._pace.pause)  # what registration brings about could not be written
         elif not self._registered:
             await self._register()
-        elif self._taken < self._sent:
+        elif self._taken < self._sent or (self._behind and not self._engine.stalled):
             await self._gather()
             await self._send()
         else:
@@ -281,9 +281,14 @@ class Accounting:
             present: list[JobId] = [job for job in jobs[place:place + MISSED_AT_ONCE] if job in cluster.jobs]
             await self._engine.record(RecordsMissed(at=self._now(), jobs=present))
 
+    @property
+    def _behind(self) -> dict[JobId, None]:
+        return self._engine.cluster.recording.behind
+
     async def _send(self) -> None:
         """Send what comes next; without any, that there is nothing more."""
-        moment, settled = self._now(), self._engine.is_settled
+        await self._tell_behind()
+        moment, settled = self._now(), self._engine.is_settled and not self._behind
         last = self._sent
         parcels = await asyncio.to_thread(self._journal.outbox, self._taken, d.SLICE_RECORDS, d.SLICE_BYTES)
         complete = self._complete = settled and (parcels[-1].sequence if parcels else self._taken) >= last
@@ -299,6 +304,14 @@ class Accounting:
             self._warned_at = 0
             log.info("slurmdbd has caught up: %d records wait", self.waiting)
         self._drop_soon()
+
+    async def _tell_behind(self) -> None:
+        """Arrays of which tasks have begun are recorded once for all of them; while the disk takes nothing, later."""
+        if self._behind and not self._engine.stalled:
+            late = list(self._behind)[:MISSED_AT_ONCE]
+            durable = self._engine.record(RecordsMissed(at=self._now(), jobs=late))
+            with suppress(StoreError):
+                await self._engine.promised(durable)
 
     # --- what has arrived ------------------------------------------------------------------------------------------------
 

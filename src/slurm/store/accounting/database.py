@@ -149,7 +149,7 @@ class Database:
             identity, zone, highest, until, last = found
             records = fresh(last, outgoing)
             if records:
-                taking = Taking(connection, identity, zone, entities.entitled(connection, identity).complete, self.clock())
+                taking = Taking(connection, identity, zone, entities.Completing(connection, identity).complete, self.clock())
                 taking.take(records)
                 highest = max(highest, taking.highest_job)
                 last = max(last, outgoing[-1].sequence)

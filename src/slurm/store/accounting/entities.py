@@ -86,6 +86,23 @@ class Entitled(NamedTuple):
             or 0)
 
 
+class Completing:
+    """Records completed by who is entitled in one cluster, which is asked when the first of them does not know."""
+
+    def __init__(self, connection: sa.Connection, cluster: int) -> None:
+        self._connection = connection
+        self._cluster = cluster
+        self._entitled: Entitled | None = None
+
+    def complete(self, record: JobRecord) -> JobRecord:
+        """As `Entitled.complete`."""
+        if record.association:
+            return record
+        if self._entitled is None:
+            self._entitled = entitled(self._connection, self._cluster)
+        return self._entitled.complete(record)
+
+
 def entitled(connection: sa.Connection, cluster: int) -> Entitled:
     """The associations of this cluster that are not removed."""
     columns = policy.associations.c

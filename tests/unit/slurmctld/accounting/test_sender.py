@@ -17,6 +17,7 @@ from slurm.model.states import JobState
 from slurm.slurmctld.accounting.sender import Accounting, Pace
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.restoring import restore
+from slurm.slurmctld.snapshots import Snapshots
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
 from slurm.store.memory import Fault, MemoryDisk, MemoryJournal
@@ -55,6 +56,11 @@ class Controller:
     async def record(self, *events: e.Event) -> None:
         await self.engine.record(*events)
 
+    async def start_task(self, master: JobId, task: int) -> None:
+        started = self.cluster.starting(master, task, Allocation(shares=[b.share(self.cluster, "cn01", 1, 1)], partition="debug"), self.now)
+        assert started is not None
+        await self.record(started)
+
     def submission(self, name: str = "job") -> e.Submitted:
         return admission.admit(self.cluster, JobRequest(name=name, time_limit=600, work_dir="/tmp"), PayloadRef(), b.ALICE, self.now).event
 
@@ -74,7 +80,7 @@ class Controller:
 
     async def arrived(self) -> None:
         """Wait until slurmdbd has everything."""
-        await until(lambda: self.accounting.waiting == 0)
+        await until(lambda: self.accounting.waiting == 0 and not self.cluster.recording.behind)
 
     async def close(self) -> None:
         await self.accounting.close()
@@ -107,6 +113,37 @@ def test_records_arrive_in_order_and_leave_the_outbox() -> None:
         assert dbd.duplicates == 0
         await until(lambda: ctl.journal.outbox_kept().waiting == 0)
         await ctl.close()
+
+    play(scene)
+
+
+def test_an_array_is_recorded_once_for_all_tasks_that_begin_meanwhile_and_again_after_a_restart() -> None:
+    async def scene() -> None:
+        dbd = Slurmdbd()
+        ctl = Controller(MemoryJournal(disk := MemoryDisk()), dbd)
+        await ctl.configure()
+        request = JobRequest(name="array", array="0-9", time_limit=600, work_dir="/tmp")
+        master = admission.admit(ctl.cluster, request, PayloadRef(), b.ALICE, ctl.now).event
+        await ctl.record(master)
+        before = ctl.cluster.recording.sequence
+        for task in range(4):
+            await ctl.start_task(master.job.id, task)
+        assert ctl.cluster.recording.sequence == before + 4
+        await ctl.accounting.start()
+        await ctl.arrived()
+        assert dbd.database.jobs[master.job.id, 0].array_tasks == "4-9"
+        assert dbd.database.sequence == before + 5
+        assert dbd.database.jobs.keys() == {(job, 0) for job in ctl.cluster.jobs}
+        await ctl.accounting.close()
+        await ctl.start_task(master.job.id, 4)
+        await Snapshots(ctl.engine, ctl.journal, ctl.commit).take()
+        await ctl.commit.close()  # killed before that was told
+        again = Controller(MemoryJournal(disk), dbd)
+        await again.accounting.start()
+        await again.arrived()
+        assert dbd.database.jobs[master.job.id, 0].array_tasks == "5-9"
+        dbd.database.check(again.cluster)
+        await again.close()
 
     play(scene)
 
