@@ -22,6 +22,26 @@ def _key(pair: tuple[Key, Job]) -> Key:
     return pair[0]
 
 
+class Look:
+    """All waiting jobs in order, put together part by part: `eligible` are those that may start, `aside` the others."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[Key, Job]] = []
+        self.eligible: list[tuple[Key, Job]] = []
+        self.known: set[JobId] = set()
+        self.aside: dict[JobId, Job] = {}
+
+    def add(self, key: Key, job: Job) -> None:
+        """The next one."""
+        pair = key, job
+        self.all.append(pair)
+        if eligible(job):
+            self.eligible.append(pair)
+            self.known.add(job.id)
+        else:
+            self.aside[job.id] = job
+
+
 class Queue:
     """The order of the eligible jobs as of the last fresh look. One for each cluster and planner."""
 
@@ -77,11 +97,17 @@ class Queue:
         return self.all(view, now)
 
     def adopt(self, settings: Settings, looked: list[tuple[Key, Job]]) -> None:
-        """Take over a fresh look that somebody else had: all waiting jobs, in order."""
+        """Take over a fresh look: all waiting jobs, in order."""
         self._settings = settings
         self.looked = looked
         self._ordered = None
         self._stamp = None
+
+    def adopted(self, settings: Settings, look: Look, place: int) -> None:
+        """Take over a fresh look that somebody else had, at jobs that had arrived by `place` (Job.queue_place)."""
+        self.adopt(settings, look.all)
+        self._ordered, self._known, self._aside = look.eligible, look.known, look.aside
+        self._seen = place, -1
 
     def first(self, view: View, now: float) -> Iterator[Job]:
         """Eligible jobs in order, from memory where possible."""

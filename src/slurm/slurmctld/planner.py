@@ -27,9 +27,8 @@ from slurm.model.refusal import Refusal
 from slurm.sched import gang, priority
 from slurm.sched.plan import plan
 from slurm.sched.policy import Policy
-from slurm.sched.priority import Key
 from slurm.sched.proposal import CUT_SHORT, Change, Forecast, Plan, Proposal
-from slurm.sched.queue import Queue, newest_first
+from slurm.sched.queue import Look, Queue, newest_first
 from slurm.sched.terrain import Terrain
 from slurm.slurmctld import faults, full_pass
 from slurm.slurmctld.beside import Beside
@@ -55,8 +54,8 @@ MOST_AT_ONCE = 5000
 """More waiting jobs than these are not put in order for the first time between requests, but beside."""
 MOST_SECONDS = 30
 """So long a full pass goes on where bf_max_time says nothing: one cycle of backfill."""
-PART = 500
-"""Of so many jobs at a time is taken over what was found beside (about 1 ms); between two parts, others have their turn."""
+PART = full_pass.PART
+"""Of so many jobs at a time is taken over what was found beside; between two parts, others have their turn."""
 T = TypeVar("T")
 
 
@@ -221,16 +220,16 @@ class Planner:
     async def _take_over(self, found: full_pass.Found, now: float) -> int:
         """Make what was found beside hold, part by part; returns how many jobs were started."""
         cluster = self._engine.cluster
-        order: list[tuple[Key, Job]] = []
-        for some in _parts(found.order):
-            for job_id, key in some:
-                job = cluster.pending.get(job_id)
+        settings, look = cluster.settings, Look()
+        for part in found.parts:
+            for looked in full_pass.looked(part):
+                job = cluster.pending.get(looked.job)
                 if job is not None:
                     if not job.het:  # these share a place, not a priority
-                        job.priority = -key[1]
-                    order.append((key, job))
+                        job.priority = -looked.key[1]
+                    look.add(looked.key, job)
             await asyncio.sleep(0)
-        self._queue.adopt(cluster.settings, order)
+        self._queue.adopted(settings, look, found.place)
         started = 0
         for proposals in _parts(found.proposals, PART // 10):
             if self._engine.stalled:
@@ -239,19 +238,31 @@ class Planner:
                 started += self._apply(proposals, self._now())
             await asyncio.sleep(0)
         self._change(found.changes)
-        verdicts: dict[JobId, Refusal] = {}
-        for refused in _parts(found.refused):
-            verdicts.update((job_id, found.refusals[which]) for job_id, which in refused)
-            await asyncio.sleep(0)
-        # What has left the queue meanwhile has no verdict; of what has joined, quick passes know.
-        joined = cluster.pending.keys() - {job_id for job_id, _ in found.order}
-        verdicts.update((job_id, self.verdicts[job_id]) for job_id in joined if job_id in self.verdicts)
-        self.verdicts = {job_id: refusal for job_id, refusal in verdicts.items() if job_id in cluster.pending} | self._faults.verdicts
+        await self._refuse(found)
         self.forecasts = found.forecasts
         self._policy.looked(found.refusals, full=True, everybody=found.everybody)
         self.last_pass = now
         self.passes += 1
         return started
+
+    async def _refuse(self, found: full_pass.Found) -> None:
+        """The verdicts of a look beside. What has left the queue meanwhile has none; of what has joined, quick passes know."""
+        verdicts, pending = self.verdicts, self._engine.cluster.pending
+        for part in found.parts:
+            for looked in full_pass.looked(part):
+                if looked.refused >= 0 and looked.job in pending:
+                    verdicts[looked.job] = found.refusals[looked.refused]
+                else:
+                    verdicts.pop(looked.job, None)
+            await asyncio.sleep(0)
+            if verdicts is not self.verdicts:
+                return  # a full pass here has found others
+        for ids in _parts(list(verdicts)):
+            for job_id in ids:
+                if job_id not in pending:
+                    verdicts.pop(job_id, None)
+            await asyncio.sleep(0)
+        self.verdicts.update(self._faults.verdicts)
 
     def _timed(self, *, full: bool) -> float:
         began = time.perf_counter()

@@ -1,13 +1,16 @@
 """When the planner plans: at once when that costs nothing, a bounded share of the time when it does."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Coroutine
+from itertools import pairwise
 
 import pytest
 
 from slurm.core import events as e
 from slurm.model.ids import JobId, NodeName, Uid
+from slurm.slurmctld import full_pass
 from slurm.slurmctld import planner as planning
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.engine import Engine
@@ -15,6 +18,7 @@ from slurm.slurmctld.planner import Planner
 from slurm.store.group_commit import GroupCommit
 from slurm.store.memory import Fault, MemoryDisk, MemoryJournal
 from slurm.testing import builders as b
+from tests.pace import pace
 
 
 class Slow(Planner):
@@ -171,6 +175,40 @@ def test_a_full_pass_of_many_jobs_is_made_beside_and_taken_over_in_parts() -> No
         assert len(pending) < waiting and set(planner.verdicts) == set(pending)
         assert all(job.priority for job in pending.values())
         assert set(planner.forecasts) <= set(pending)
+
+    play(scene)
+
+
+def test_no_turn_in_which_a_pass_over_thousands_is_taken_over_is_long() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        cluster, waiting = engine.cluster, 20_000
+        cluster.settings.max_job_count = 2 * waiting
+        for number in range(waiting):
+            b.submit(cluster, ntasks=2, hold=number % 5 == 0)
+        data = full_pass.made(cluster, b.T0)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            turns = [time.thread_time()]
+            found = full_pass.read(data)
+            turns.append(time.thread_time())
+            taking = planner._take_over(found, b.T0).__await__()
+            for _ in taking:
+                turns.append(time.thread_time())
+            turns.append(time.thread_time())
+            first = next(planner.waiting())
+            turns.append(time.thread_time())
+        finally:
+            gc.enable()
+            gc.unfreeze()
+        assert max(later - earlier for earlier, later in pairwise(turns)) < 0.005 * pace()
+        assert len(turns) > 2 * waiting // planning.PART
+        assert first.id == 3 and len(planner.verdicts) > waiting // 2
+        b.submit(cluster, ntasks=1)
+        cluster.apply(e.Released(at=b.T0, job=JobId(1)))
+        assert [job.id for job in planner.waiting()][:2] == [1, 3]
+        assert list(planner.waiting())[-1].id == waiting + 1
 
     play(scene)
 
