@@ -1,9 +1,9 @@
 from slurm.sdk.array_job import ArrayJob as ArrayJob
 from slurm.sdk.array_job import as_completed as as_completed
 from slurm.sdk.callbacks.base import BaseCallback as BaseCallback
-from slurm.sdk.callbacks.benchmark import BenchmarkCallback as BenchmarkCallback
 from slurm.sdk.callbacks.logger import LoggerCallback as LoggerCallback
 from slurm.sdk.callbacks.rich_logger import RichLoggerCallback as RichLoggerCallback
+from slurm.sdk.callbacks.workflows import BenchmarkCallback as BenchmarkCallback
 from slurm.sdk.cluster import Cluster as Cluster
 from slurm.sdk.decorators import task as task
 from slurm.sdk.decorators import workflow as workflow

@@ -26,7 +26,7 @@ NAMES: dict[str, str] = {
     "parse_packaging_config": "published.words",
     "JobContext": "inside.runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
     "LoggerCallback": "callbacks.logger",
-    "BenchmarkCallback": "callbacks.benchmark", "RichLoggerCallback": "callbacks.rich_logger",
+    "BenchmarkCallback": "callbacks.workflows", "RichLoggerCallback": "callbacks.rich_logger",
     **dict.fromkeys((
         "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout",
         "BackendCommandError", "LoginRefused",
@@ -36,7 +36,7 @@ NAMES: dict[str, str] = {
 }
 """Name in `slurm` → module below `slurm.sdk` that has it."""
 
-_CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "logger", "rich_logger", "benchmark", "debug", "graph"))
+_CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "logger", "rich_logger", "workflows", "debug"))
 _PACKAGING = {f"packaging.{module}": f"packaging.{'choice' if module in ('auto', 'none', 'inherit') else module}"
               for module in ("base", "auto", "none", "inherit", "wheel", "container")}
 

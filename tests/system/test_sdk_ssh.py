@@ -20,8 +20,8 @@ from bench import real_slurm
 from slurm.commands.top.cluster_source import ClusterSource
 from slurm.mcp.tools import Tools
 from slurm.sdk import errors
-from slurm.sdk.callbacks.benchmark import BenchmarkCallback
 from slurm.sdk.callbacks.logger import LoggerCallback
+from slurm.sdk.callbacks.workflows import BenchmarkCallback
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import JobCancelled, LoginRefused, PackagingError, SubmissionError, TaskFailed

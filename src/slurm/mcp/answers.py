@@ -9,11 +9,9 @@ from pydantic import BaseModel, Field
 from slurm.model.explanation import Explanation
 from slurm.notation import moment
 from slurm.render.explanation import lines
-from slurm.sdk.following import past
 from slurm.sdk.following.inspection import JobRecord, NodeRow, PartitionRow, QueueRow
 from slurm.sdk.following.past import Ending
-from slurm.sdk.following.reasons import sentence
-from slurm.sdk.following.status import Status
+from slurm.sdk.following.status import Status, sentence
 
 
 class JobLine(BaseModel):
@@ -102,11 +100,11 @@ def ended(found: Ending) -> Explained:
         unsuited_nodes={}, expected_start="", expected_nodes="")
 
 
-def past_job(row: past.PastJob) -> PastJob:
+def past_job(row: JobRecord) -> PastJob:
     """A job of accounting as an answer."""
     return PastJob(
         job_id=row.id, name=row.name, user=row.user, account=row.account, partition=row.partition, state=row.state, exit_code=row.exit_code,
-        submitted=row.submit, started=row.start, ended=row.end, elapsed=row.elapsed, time_limit=row.limit, nodes=row.nodes, cpus=row.cpus,
+        submitted=row.submit, started=row.start, ended=row.end, elapsed=row.used, time_limit=row.limit, nodes=str(row.nodes), cpus=str(row.cpus),
         requested=row.requested, nodelist=row.nodelist)
 
 
@@ -328,8 +326,8 @@ def job_line(row: QueueRow) -> JobLine:
                    why=sentence(Status(row.state, "", row.reason)))
 
 
-def job_details(job: JobRecord) -> JobDetails:
-    """A record of scontrol as an answer."""
+def job_details(job: JobRecord, source: Literal["controller", "accounting"] = "controller") -> JobDetails:
+    """A record as an answer."""
     return JobDetails(
         job_id=job.id, name=job.name, user=job.user, account=job.account, state=job.state, reason=job.reason,
         why=sentence(Status(job.state, job.exit_code, job.reason)), exit_code=job.exit_code, partition=job.partition, qos=job.qos,
@@ -337,7 +335,7 @@ def job_details(job: JobRecord) -> JobDetails:
         nodelist=job.nodelist, requested=job.requested, allocated=job.allocated, dependency=job.dependency, submitted=job.submit,
         started=job.start, ended=job.end,
         elapsed=job.used, time_limit=job.limit, command=job.command, working_directory=job.work_dir, stdout=job.stdout, stderr=job.stderr,
-        source="controller")
+        source=source)
 
 
 def partition(row: PartitionRow) -> Partition:

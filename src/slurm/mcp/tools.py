@@ -19,15 +19,13 @@ from slurm.mcp import answers
 from slurm.mcp import script as scripts
 from slurm.mcp.problems import Problem
 from slurm.notation import jobref
-from slurm.notation.jobref import JobRef
 from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import SlurmfileInvalidError, SlurmfileNotFoundError
 from slurm.sdk.following import ending, explaining, inspection, past
-from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
-from slurm.sdk.following.reasons import sentence
-from slurm.sdk.following.status import UNKNOWN, Status
+from slurm.sdk.following.inspection import JobRecord, UnknownJob
+from slurm.sdk.following.status import UNKNOWN, Status, sentence
 
 JobId = Annotated[str, Field(description='a job ("12"), an element of an array ("12_3"), or some of them ("12_[1-5]")',
     pattern=r"^\s*\d+(_.+)?\s*$")]
@@ -105,9 +103,9 @@ class Tools:
         """
         ask, ref = self._backend().ask, jobref.parse(ending.plain(job_id))
         try:
-            found = [answers.job_details(one) for one in inspection.job(ask, ending.plain(job_id)) if _within(one.id, ref)]
+            found = [answers.job_details(one) for one in inspection.job(ask, ending.plain(job_id)) if ending.covers(ref, one)]
         except UnknownJob:
-            found = [_of_history(row) for row in inspection.history(ask, [ref.show()])]
+            found = [answers.job_details(row, "accounting") for row in past.history(ask, [ref.show()])]
             if not found:
                 raise
         if not found:
@@ -288,7 +286,7 @@ class Tools:
     def _single(self, backend: Backend, job_id: str) -> JobRecord:
         """The one job that an id names, or the elements that still wait as one; Problem when it names several."""
         ref = jobref.parse(ending.plain(job_id))
-        found = [one for one in inspection.job(backend.ask, ending.plain(job_id)) if _within(one.id, ref)]
+        found = [one for one in inspection.job(backend.ask, ending.plain(job_id)) if ending.covers(ref, one)]
         if len(found) > 1:
             raise Problem("invalid_job_id", f"job {job_id} is an array of several jobs, each with a file of its own: name one element",
                           valid=[one.id for one in found][:20])
@@ -306,24 +304,9 @@ class Tools:
             return self._connected
 
 
-def _within(id: str, ref: JobRef) -> bool:
-    """Whether the job of a record is, or holds some of, what was asked for."""
-    tasks = jobref.parse(ending.plain(id)).tasks
-    return ref.tasks is None or (tasks is not None and len(tasks.intersection(ref.tasks)) > 0)
-
-
 def _end(id: str, status: Status) -> answers.JobEnd:
     why = "the cluster knows no such job: it never was, or it ended too long ago" if status.state == UNKNOWN else sentence(status)
     return answers.JobEnd(job_id=id, state=status.state, exit_code=status.exit_code, successful=status.successful, why=why)
-
-
-def _of_history(row: HistoryRow) -> answers.JobDetails:
-    return answers.JobDetails(
-        job_id=row.id, name=row.name, user=row.user, account=row.account, state=row.state, reason="", why="", exit_code=row.exit_code,
-        partition=row.partition, qos="",
-        nodes=row.nodes, cpus=0, nodelist=row.nodelist, requested="", allocated="", dependency="", submitted=row.submit, started=row.start,
-        ended=row.end,
-        elapsed=row.used, time_limit=row.limit, command="", working_directory="", stdout="", stderr="", source="accounting")
 
 
 def _whole_letters(data: bytes) -> bytes:

@@ -363,7 +363,7 @@ class Job(Promise, Generic[T]):
 
     def _waits(self) -> str:
         """Why it waits, in words; the cluster is asked."""
-        from slurm.sdk.following.reasons import sentence  # only for a wait that was too long
+        from slurm.sdk.following.status import sentence  # only for a wait that was too long
 
         return sentence(self.cluster.backend.states([self.id])[self.id])
 

@@ -14,7 +14,7 @@ import pytest
 
 from slurm.sdk.backends.subprocess import SubprocessBackend
 from slurm.sdk.calls.folder import JobFiles
-from slurm.sdk.calls.script import render
+from slurm.sdk.calls.submission import render
 from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import InvalidOption, PackagingError
 from slurm.sdk.packaging import image

@@ -21,7 +21,7 @@ from slurm.sdk.calls.raised import read_error
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.packaging import build, environment
+from slurm.sdk.packaging import environment, wheel
 from slurm.sdk.packaging.choice import chosen, for_children, get_packaging_strategy
 from slurm.sdk.packaging.wheel import WheelPackagingStrategy
 
@@ -122,7 +122,7 @@ def test_what_the_tool_said_is_told(project: Path) -> None:
 
 def test_without_a_project_it_is_said_where_one_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match=rf"no pyproject.toml in {tmp_path} or above"):
-        build.project(str(tmp_path))
+        wheel.project(str(tmp_path))
 
 
 def test_the_recipe_holds_what_was_asked_for(project: Path, tmp_path: Path) -> None:
@@ -282,13 +282,13 @@ def test_large_files_are_known_by_size_and_time_and_hidden_folders_do_not_count(
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "pyvenv.cfg").write_text("")
     with open(tmp_path / "large", "wb") as file:
-        file.truncate(build.LARGE + 1)
-    names = [name for name, _, _ in build.listing(str(tmp_path))]
+        file.truncate(wheel.LARGE + 1)
+    names = [name for name, _, _ in wheel.listing(str(tmp_path))]
     assert names == ["large", "one.py"]
-    assert ".hidden/two" in [name for name, _, _ in build.listing(str(tmp_path), everything=True)]
-    before = build.digest(str(tmp_path), build.listing(str(tmp_path)))
+    assert ".hidden/two" in [name for name, _, _ in wheel.listing(str(tmp_path), everything=True)]
+    before = wheel.digest(str(tmp_path), wheel.listing(str(tmp_path)))
     os.utime(tmp_path / "large", (1, 1))
-    assert build.digest(str(tmp_path), build.listing(str(tmp_path))) != before
+    assert wheel.digest(str(tmp_path), wheel.listing(str(tmp_path))) != before
 
 
 def test_the_wheel_and_its_environment_are_named_alike_and_slurm_py_lies_beside(project: Path) -> None:

@@ -11,7 +11,6 @@ from slurm.commands.cluster import overview
 from slurm.commands.cluster.overview import Overview
 from slurm.commands.failure import Failure
 from slurm.commands.jobs import cancel, told, wanted
-from slurm.notation import jobref
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.inspection import CELL, QUEUE, ROW, NodeRow, QueueRow
@@ -58,13 +57,6 @@ def test_ids_are_read_as_slurm_shows_them() -> None:
         assert raised.value.kind == "InvalidJobId" and raised.value.hints
     with pytest.raises(Failure, match="names 2 jobs"):
         wanted.single("1,2")
-
-
-@pytest.mark.parametrize(("typed", "shown", "raw", "meant"), [
-    ("12", "12", "12", True), ("12", "12_3", "15", True), ("15", "12_3", "15", True), ("12_3", "12_3", "15", True), ("12_[1-2]", "12_3", "15", False),
-    ("1", "12", "12", False), ("12", "12_[3-5]", "12", True), ("12_3", "12", "12", False)])
-def test_a_job_is_meant_by_its_number_by_its_arrays_and_by_its_own(typed: str, shown: str, raw: str, meant: bool) -> None:
-    assert wanted.covers(jobref.parse(typed), shown, raw) is meant
 
 
 def test_rows_come_in_the_order_in_which_they_were_named() -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slurm.sdk.backends.commands import CommandsBackend
+from slurm.sdk.backends.commands import FOUND, LOOKED_FOR, PATIENCE, CommandsBackend, Overdue, Submitted
 from slurm.sdk.backends.disk import SharedDisk
-from slurm.sdk.backends.slurm_commands import FOUND, LOOKED_FOR, PATIENCE, Overdue, Submitted
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.status import Status

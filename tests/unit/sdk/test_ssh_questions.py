@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from slurm.sdk.backends.backend import Around
-from slurm.sdk.backends.slurm_commands import JOBS_A_QUESTION, SlurmCommands, sbatch, submitted
+from slurm.sdk.backends.commands import JOBS_A_QUESTION, SlurmCommands, sbatch, submitted
 from slurm.sdk.errors import BackendCommandError
 from slurm.sdk.following.status import Status
 

@@ -17,6 +17,7 @@ from slurm.notation.printable import printable
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following import inspection
+from slurm.sdk.following.ending import covers
 from slurm.sdk.following.inspection import QueueRow
 from slurm.sdk.following.status import UNKNOWN, Status
 
@@ -76,7 +77,7 @@ def end(backend: Backend, refs: Sequence[JobRef], before: Sequence[QueueRow], pa
     after = _after(backend, live, patience)
     return [*(_outcome(row, after.get(row.id), problem) for row in before),
             *(Outcome(ref.show(), UNKNOWN, UNKNOWN, False, "the cluster knows no such job")
-              for ref in refs if not any(wanted.covers(ref, row.id, row.raw_id) for row in before))]
+              for ref in refs if not any(covers(ref, row) for row in before))]
 
 
 def _agreed(options: argparse.Namespace, live: Sequence[QueueRow], console: Console) -> bool:
@@ -92,8 +93,8 @@ def _cancel(backend: Backend, refs: Sequence[JobRef], live: Sequence[QueueRow]) 
     """End them; what the cluster said against it. Whole jobs by their own ids, so that an array is one wish."""
     if not live:
         return ""
-    whole = [ref.show() for ref in refs if ref.tasks is None and any(wanted.covers(ref, row.id, row.raw_id) for row in live)]
-    single = [row.id for row in live if not any(ref.tasks is None and wanted.covers(ref, row.id, row.raw_id) for ref in refs)]
+    whole = [ref.show() for ref in refs if ref.tasks is None and any(covers(ref, row) for row in live)]
+    single = [row.id for row in live if not any(ref.tasks is None and covers(ref, row) for ref in refs)]
     try:
         backend.cancel([*whole, *(single if refs else dict.fromkeys(row.array_id for row in live))])
     except BackendError as error:

@@ -9,8 +9,8 @@ from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.jobs import told, wanted
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.following import inspection
-from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
+from slurm.sdk.following import past
+from slurm.sdk.following.inspection import JobRecord, UnknownJob
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +24,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     ref = wanted.single(options.job)
     with which_cluster.opened(options) as cluster:
         try:
-            records: Sequence[JobRecord | HistoryRow] = wanted.records(cluster.backend, ref)
+            records: Sequence[JobRecord] = wanted.records(cluster.backend, ref)
         except UnknownJob:
-            records = inspection.history(cluster.backend.ask, [ref.show()])
+            records = past.history(cluster.backend.ask, [ref.show()])
             if not records:
                 raise
     if console.json:
@@ -44,7 +44,7 @@ def record(backend: Backend, id: str) -> JobRecord:
     return wanted.records(backend, wanted.single(id))[0]
 
 
-def sheet(found: JobRecord | HistoryRow) -> dict[str, str]:
+def sheet(found: JobRecord) -> dict[str, str]:
     """A job's facts by the names under which they are shown, "" where there is nothing to say."""
     started = bool(found.start) and found.state != "PENDING"
     values = {
@@ -55,22 +55,20 @@ def sheet(found: JobRecord | HistoryRow) -> dict[str, str]:
         "Run time": found.used if started else "", "Time limit": found.limit,
         "Exit code": told.ending(found.exit_code) if _over(found.state) else "",
         "Nodes": found.nodelist or f"{found.nodes} wanted"}
-    if isinstance(found, HistoryRow):
-        return values
     stderr = found.stderr if found.stderr != found.stdout else ""
-    return {**values, "CPUs": str(found.cpus), "Asked for": found.requested,
+    return {**values, "CPUs": str(found.cpus or ""), "Asked for": found.requested,
         "Has": found.allocated if found.allocated != found.requested else "",
             "Waits for": found.dependency, "QOS": found.qos, "Command": found.command, "Work dir": found.work_dir, "Output": found.stdout,
             "Errors": stderr, "Comment": found.fields.get("Comment", "").strip()}
 
 
-def _several(console: Console, id: str, records: Sequence[JobRecord | HistoryRow]) -> None:
+def _several(console: Console, id: str, records: Sequence[JobRecord]) -> None:
     """An array: what its elements have in common, then a line for each of them."""
     first = records[0]
     console.sheet({"Name": first.name, "User": first.user, "Account": first.account, "Partition": first.partition,
         "Submitted": _when(first.submit),
-                   "Time limit": first.limit, "Command": first.command if isinstance(first, JobRecord) else "",
-                   "Work dir": first.work_dir if isinstance(first, JobRecord) else ""}, title=f"Job {id}, {len(records)} lines")
+                   "Time limit": first.limit, "Command": first.command,
+                   "Work dir": first.work_dir}, title=f"Job {id}, {len(records)} lines")
     console.line()
     rows = [[one.id, one.state, one.used, told.ending(one.exit_code) if _over(one.state) else "", one.nodelist, told.why(one)]
         for one in records]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from slurm.sdk.following import reasons
-from slurm.sdk.following.inspection import HistoryRow, JobRecord, QueueRow
-from slurm.sdk.following.status import Status
+from slurm.sdk.following.inspection import JobRecord, QueueRow
+from slurm.sdk.following.status import Status, sentence
 
 HEADER = ("JOB ID", "NAME", "STATE", "USER", "TIME", "PARTITION", "NODES", "WHERE OR WHY")
 FREE = ("NAME", "WHERE OR WHY")
@@ -21,16 +20,14 @@ def line(row: QueueRow) -> list[str]:
     return [row.id, row.name, row.state, row.user, row.used, row.partition, str(row.nodes), where]
 
 
-def facts(row: QueueRow | JobRecord | HistoryRow) -> dict[str, object]:
+def facts(row: QueueRow | JobRecord) -> dict[str, object]:
     """A row as JSON: its fields by their names, `why` in words."""
     return {**row._asdict(), "why": why(row)}
 
 
-def why(row: QueueRow | JobRecord | HistoryRow) -> str:
+def why(row: QueueRow | JobRecord) -> str:
     """Why it waits or how it ended, in words."""
-    if isinstance(row, HistoryRow):
-        return ""
-    return reasons.sentence(Status(row.state, "", row.reason))
+    return sentence(Status(row.state, "", row.reason))
 
 
 def counted(counts: Mapping[str, int]) -> str:

@@ -10,7 +10,8 @@ from slurm.notation.errors import NotationError
 from slurm.notation.jobref import JobRef
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.following import inspection
-from slurm.sdk.following.inspection import HistoryRow, JobRecord, QueueRow
+from slurm.sdk.following.ending import covers
+from slurm.sdk.following.inspection import JobRecord, QueueRow
 
 KNOWN = ["all"]
 """The states to ask for when ended jobs count as well, as long as the cluster remembers them."""
@@ -44,10 +45,10 @@ def rows(backend: Backend, refs: Sequence[JobRef]) -> list[QueueRow]:
     """Those of these jobs that the cluster still knows, each element of an array singly, ended ones too; in the order of the references."""
     bases = list(dict.fromkeys(str(ref.job) for ref in refs))
     known = sorted(inspection.queue(backend.ask, states=KNOWN, ids=bases, elements=True), key=order)
-    return list(dict.fromkeys(row for ref in refs for row in known if covers(ref, row.id, row.raw_id)))
+    return list(dict.fromkeys(row for ref in refs for row in known if covers(ref, row)))
 
 
-def order(row: QueueRow | JobRecord | HistoryRow) -> tuple[int, int]:
+def order(row: QueueRow | JobRecord) -> tuple[int, int]:
     """By number, an array's elements and components by theirs and those that wait on one line last."""
     base, task = parted(row.id)
     return int(base), int(task) if task.isdigit() else 1 << 32 if task else -1
@@ -61,25 +62,8 @@ def parted(shown: str) -> tuple[str, str]:
 
 def records(backend: Backend, ref: JobRef) -> list[JobRecord]:
     """What the cluster knows of a job, or of the elements that are meant; UnknownJob when it knows none of them."""
-    found = sorted((one for one in inspection.job(backend.ask, str(ref.job)) if _meant(ref, one)), key=order)
+    found = sorted((one for one in inspection.job(backend.ask, str(ref.job)) if covers(ref, one)), key=order)
     if not found:
         raise inspection.UnknownJob(f"the cluster knows job {ref.job}, but no {'element' if ref.het is None else 'component'} "
                                     f"{ref.show()} of it")
     return found
-
-
-def covers(ref: JobRef, shown: str, raw: str) -> bool:
-    """Whether a reference means the job that is shown as `12`, `12_3` or `12+1`, whose number of its own is `raw`."""
-    base, task = parted(shown)
-    if ref.het is not None:
-        return shown == ref.show()
-    if ref.tasks is not None:
-        return base == str(ref.job) and task.isdigit() and int(task) in ref.tasks
-    return str(ref.job) in (base, raw)
-
-
-def _meant(ref: JobRef, record: JobRecord) -> bool:
-    if ref.tasks is None or "[" not in record.id:
-        return covers(ref, record.id, record.raw_id)
-    waiting = jobref.parse(record.id).tasks
-    return waiting is not None and any(task in waiting for task in ref.tasks)

@@ -15,7 +15,8 @@ from slurm.notation.jobref import JobRef
 from slurm.notation.printable import printable
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.following import inspection
+from slurm.sdk.following import inspection, past
+from slurm.sdk.following.ending import covers
 from slurm.sdk.following.inspection import QueueRow, UnknownJob
 from slurm.sdk.following.status import UNKNOWN, Status
 
@@ -87,7 +88,7 @@ class Watching:
             ids = list(dict.fromkeys(str(ref.job) for ref in self._refs))
             single = any(ref.tasks is not None for ref in self._refs)
             rows = [row for row in inspection.queue(ask, states=wanted.KNOWN, ids=ids, elements=single, users=users)
-                    if any(wanted.covers(ref, row.id, row.raw_id) for ref in self._refs)]
+                    if any(covers(ref, row) for ref in self._refs)]
         else:
             rows = inspection.queue(ask, mine=not (options.all or options.user or options.account), users=users)
             rows = [row for row in rows if options.filter in row.name]
@@ -141,5 +142,5 @@ def _code(backend: Backend, id: str) -> str:
     try:
         return wanted.records(backend, wanted.single(id))[0].exit_code
     except UnknownJob:
-        kept = inspection.history(backend.ask, [id])
+        kept = past.history(backend.ask, [id])
         return kept[0].exit_code if kept else ""

@@ -15,8 +15,7 @@ from slurm.sdk.errors import BackendError
 from slurm.sdk.following import ending, explaining, inspection
 from slurm.sdk.following.explaining import Explaining
 from slurm.sdk.following.inspection import JobRecord, NodeRow, QueueRow
-from slurm.sdk.following.reasons import sentence
-from slurm.sdk.following.status import Status
+from slurm.sdk.following.status import Status, sentence
 from slurm.sdk.following.using import Looks, Use, Using
 
 log = logging.getLogger("slurm.top")

@@ -116,6 +116,12 @@ class Backend(Protocol):
         ...
 
 
+def longest_array(said: str) -> int:
+    """How many elements an array may have by what `scontrol show config` says: their ids run from 0 to one below MaxArraySize."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", said, re.MULTILINE)
+    return int(found[1]) if found else DEFAULT_MAX_ARRAY
+
+
 @runtime_checkable
 class Distant(Backend, Protocol):
     """A backend whose jobs do not see this process's disk: their code has to be brought to them (`calls.shipping`)."""

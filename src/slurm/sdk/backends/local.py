@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import CALL_SECONDS, Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words, handing_in
+from slurm.sdk.backends.backend import array_words, handing_in, longest_array
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
 from slurm.sdk.errors import BackendError, BackendTimeout, SubmissionError
@@ -224,10 +223,8 @@ class LocalBackend(SharedDisk):
         return running(_Asked(self._ask), ids).steps
 
     def max_array(self) -> int:
-        """MaxArraySize of the cluster: the ids of an array run from 0 to one below it."""
-        text = str(self._ask({"type": "Describe", "what": "config"}).get("text", ""))
-        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
-        return int(found[1]) if found else DEFAULT_MAX_ARRAY
+        """As the controller says."""
+        return longest_array(str(self._ask({"type": "Describe", "what": "config"}).get("text", "")))
 
     def close(self) -> None:
         """Hang up; the stream of events ends by itself when nobody waits."""

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from slurm.sdk.following import forking
+from slurm.sdk.following import tracker
 from slurm.sdk.following.status import Status
 
 GROWTH = 1.5
@@ -29,7 +29,7 @@ class Poll:
         self._due = 0.0
         self._last: dict[str, Status] = {}
         self.after_fork()
-        forking.remember(self)
+        tracker.remember(self)
 
     def after_fork(self) -> None:
         """Nobody waits in the child yet."""

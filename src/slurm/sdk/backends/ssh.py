@@ -12,9 +12,9 @@ from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from slurm.sdk.backends.backend import SAY_SECONDS, Around, handing_in
+from slurm.sdk.backends.commands import Overdue, SlurmCommands, sbatch, submitted
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import FILTERS, PLAIN, behind_mark, marked, through
-from slurm.sdk.backends.slurm_commands import Overdue, SlurmCommands, sbatch, submitted
 from slurm.sdk.backends.ssh_connection import COMMAND_SECONDS, Answer, SshConnection, one_line, prelude
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendCommandError, BackendError, InvalidOption, SubmissionError

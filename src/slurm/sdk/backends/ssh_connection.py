@@ -26,7 +26,7 @@ from slurm.sdk.backends.disk import begin
 from slurm.sdk.backends.program import behind_mark, marked, through
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendError, BackendTimeout, LoginRefused
-from slurm.sdk.following import forking
+from slurm.sdk.following import tracker
 
 T = TypeVar("T")
 COMMAND_SECONDS = 60.0
@@ -61,7 +61,7 @@ class SshConnection:
     def __init__(self, login: Login) -> None:
         self.login = login
         self.after_fork()
-        forking.remember(self)
+        tracker.remember(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._opening = asyncio.Lock()

@@ -20,16 +20,15 @@ from weakref import WeakSet
 
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Distant
-from slurm.sdk.callbacks import base, contexts
-from slurm.sdk.callbacks.base import BaseCallback, call, listens, overrides, report
-from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.callbacks import base
+from slurm.sdk.callbacks.base import BaseCallback, ExecutionLocus, call, listens, overrides, report
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.raised import text_of
 from slurm.sdk.errors import BackendError, RemoteTraceback
-from slurm.sdk.following import forking
+from slurm.sdk.following import tracker
 from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
-from slurm.sdk.packaging import build
+from slurm.sdk.packaging import wheel
 from slurm.sdk.tasks import SlurmTask
 
 CLIENT = ExecutionLocus.CLIENT
@@ -62,7 +61,7 @@ class Client:
         self._cluster = cluster
         self._patience = patience
         self.after_fork()
-        forking.remember(self)
+        tracker.remember(self)
         if not _all:
             atexit.register(_drain)
         _all.add(self)
@@ -86,27 +85,27 @@ class Client:
     def packaging(self, task: SlurmTask[..., Any], config: Mapping[str, Any]) -> float:
         """Tell that packaging begins; when it did."""
         now = time.time()
-        call(self.callbacks, CLIENT, "on_begin_package_ctx", contexts.PackagingBeginContext(task, dict(config), self._cluster, now))
+        call(self.callbacks, CLIENT, "on_begin_package_ctx", base.PackagingBeginContext(task, dict(config), self._cluster, now))
         return now
 
     def builds(self) -> AbstractContextManager[None]:
         """While this lasts, what builds say is told to the callbacks with a method `update_packaging_output`."""
         listening = [callback for callback in self.callbacks if getattr(callback, OUTPUT, None) is not None]
-        return build.heard(lambda line: _said(listening, line)) if listening else nullcontext()
+        return wheel.heard(lambda line: _said(listening, line)) if listening else nullcontext()
 
     def packaged(self, task: SlurmTask[..., Any], result: object, began: float) -> None:
         """Tell that the packaging that began then has ended."""
         now = time.time()
-        call(self.callbacks, CLIENT, "on_end_package_ctx", contexts.PackagingEndContext(task, result, self._cluster, now, now - began))
+        call(self.callbacks, CLIENT, "on_end_package_ctx", base.PackagingEndContext(task, result, self._cluster, now, now - began))
 
     def submitting(self, task: SlurmTask[..., Any], files: JobFiles, options: Mapping[str, Any], packaging: object) -> None:
         """Tell that a job or an array is about to be handed in."""
-        call(self.callbacks, CLIENT, "on_begin_submit_job_ctx", contexts.SubmitBeginContext(
+        call(self.callbacks, CLIENT, "on_begin_submit_job_ctx", base.SubmitBeginContext(
             task, dict(options), files.array_key, files.folder, self._cluster, packaging, self._cluster.backend_type))
 
     def submitted(self, task: SlurmTask[..., Any], job: Job[Any] | ArrayJob[Any], options: Mapping[str, Any]) -> None:
         """Tell that it was taken, and from now on how it stands."""
-        call(self.callbacks, CLIENT, "on_end_submit_job_ctx", contexts.SubmitEndContext(
+        call(self.callbacks, CLIENT, "on_end_submit_job_ctx", base.SubmitEndContext(
             job, job.id, job.files.array_key, job.files.folder, dict(options), self._cluster, backend_type=self._cluster.backend_type))
         hooks = (STATUS, COMPLETED, BEGIN, END) if task.workflow else (STATUS, COMPLETED)
         if not listens(self.callbacks, *hooks):
@@ -123,7 +122,7 @@ class Client:
 
     def child(self, around: Any, task: SlurmTask[..., Any], job: Job[Any] | ArrayJob[Any]) -> None:
         """Tell that the workflow `around` has submitted a child."""
-        call(self.callbacks, CLIENT, "on_workflow_task_submitted_ctx", contexts.WorkflowTaskSubmitContext(
+        call(self.callbacks, CLIENT, "on_workflow_task_submitted_ctx", base.WorkflowTaskSubmitContext(
             around.workflow_job_id, around.workflow_job_dir, around.name, job.id, Path(job.files.folder), task.name, task.workflow,
             time.time(),
             self._cluster))
@@ -211,7 +210,7 @@ class Client:
 
     def _update(self, watched: _Watched, before: str | None, callbacks: Sequence[BaseCallback]) -> None:
         assert watched.status is not None
-        call(callbacks, CLIENT, STATUS, contexts.JobStatusUpdatedContext(
+        call(callbacks, CLIENT, STATUS, base.JobStatusUpdatedContext(
             watched.job, watched.job.id, described(watched.job, watched.status), time.time(), before, watched.status.finished))
         now = time.monotonic()
         watched.heard.update((id(callback), now) for callback in callbacks)
@@ -220,7 +219,7 @@ class Client:
         job = watched.job
         raised = _raised(job) if hook == END and watched.status is not None and not watched.status.successful and listens(self.callbacks,
             END) else None
-        call(self.callbacks, CLIENT, hook, contexts.WorkflowCallbackContext(
+        call(self.callbacks, CLIENT, hook, base.WorkflowCallbackContext(
             job.id, Path(job.files.folder), job.name, None, time.time(), exception=raised, cluster=self._cluster))
 
     def _repeating(self) -> list[tuple[float, _Watched, BaseCallback]]:
@@ -255,14 +254,14 @@ def described(job: Job[Any], status: Status) -> dict[str, Any]:
             "WorkDir": job.files.folder, "StdOut": job.stdout_path, "StdErr": job.stderr_path}
 
 
-def _completed(watched: _Watched, status: Status) -> contexts.CompletedContext:
+def _completed(watched: _Watched, status: Status) -> base.CompletedContext:
     job, ended = watched.job, time.time()
     error = None
     # Of the elements of a distant array nothing is fetched one by one: there may be thousands.
     if not status.successful and (job.files.key == job.files.array_key or not isinstance(job.cluster.backend, Distant)):
         error = _raised(job)
         status = status._replace(reason=status.reason or getattr(error, "reason", "") or _reason(job))
-    return contexts.CompletedContext(
+    return base.CompletedContext(
         job=job, job_id=job.id, job_dir=job.files.folder, job_state=status.state, exit_code=status.exit_code, reason=status.reason,
         stdout_path=job.stdout_path, stderr_path=job.stderr_path, start_time=watched.started, end_time=ended,
         duration=None if watched.started is None else ended - watched.started, status=described(job, status), result_path=job.files.result,

@@ -7,9 +7,8 @@ import sys
 from importlib import import_module
 from typing import ClassVar
 
-from slurm.sdk.callbacks import contexts
-from slurm.sdk.callbacks.base import BaseCallback
-from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.callbacks import base
+from slurm.sdk.callbacks.base import BaseCallback, ExecutionLocus
 
 
 class DebugCallback(BaseCallback):
@@ -30,7 +29,7 @@ class DebugCallback(BaseCallback):
         self.host = host
         self.log_connection_info = log_connection_info
 
-    def on_begin_run_job_ctx(self, ctx: contexts.RunBeginContext) -> None:
+    def on_begin_run_job_ctx(self, ctx: base.RunBeginContext) -> None:
         """Listen."""
         try:
             debugpy = import_module("debugpy")

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from slurm.sdk.callbacks import base, contexts
-from slurm.sdk.callbacks.base import BaseCallback, call
-from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.callbacks import base
+from slurm.sdk.callbacks.base import BaseCallback, ExecutionLocus, call
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.raised import text_of
 from slurm.sdk.inside import loading
@@ -44,7 +43,7 @@ class Inside:
         self._started = time.time()
         files = self._files
         arguments = files.call if files.key == files.array_key else files.items
-        self._call("on_begin_run_job_ctx", contexts.RunBeginContext(
+        self._call("on_begin_run_job_ctx", base.RunBeginContext(
             module=getattr(function, "__module__", ""), function=getattr(function, "__qualname__", repr(function)), args_file=arguments,
             kwargs_file=arguments, output_file=files.rank_result(self._rank), job_id=self._job, job_dir=files.folder, hostname=self._host,
             python_executable=sys.executable, python_version=VERSION, working_directory=os.getcwd(),
@@ -69,7 +68,7 @@ class Inside:
         raised = None if error is None else type(error).__name__
         message = None if error is None else text_of(error)
         out, err = _written(sys.stdout) or files.stdout, _written(sys.stderr) or files.stderr
-        self._call("on_end_run_job_ctx", contexts.RunEndContext(
+        self._call("on_end_run_job_ctx", base.RunEndContext(
             "success" if error is None else "failure", files.rank_result(self._rank), raised, message, traceback, self._job, files.folder,
             self._host,
             out, err, self._started, ended, ended - self._started, self._context))
@@ -78,7 +77,7 @@ class Inside:
         state, code = ("COMPLETED", "0:0") if error is None else ("FAILED", "1:0")
         status = {"JobState": state, "ExitCode": code, "PreSubmissionId": files.key, "Hostname": self._host,
                   "PythonVersion": VERSION, "Platform": sys.platform, "ErrorType": raised, "ErrorMessage": message}
-        self._call("on_completed_ctx", contexts.CompletedContext(
+        self._call("on_completed_ctx", base.CompletedContext(
             job=None, job_id=self._job, job_dir=files.folder, job_state=state, exit_code=code, reason=None, stdout_path=out,
             stderr_path=err,
             start_time=self._started, end_time=ended, duration=ended - self._started, status=status, error_type=raised,
@@ -86,7 +85,7 @@ class Inside:
             traceback=traceback, result_path=files.rank_result(self._rank), emitted_by=RUNNER, job_context=self._context))
 
     def _workflow(self, hook: str, around: Any, result: Any = None, exception: BaseException | None = None) -> None:
-        self._call(hook, contexts.WorkflowCallbackContext(
+        self._call(hook, base.WorkflowCallbackContext(
             around.workflow_job_id, around.workflow_job_dir, around.name, around, time.time(), result, exception, around.cluster))
 
     def _call(self, hook: str, context: object) -> None:

@@ -6,9 +6,8 @@ import sys
 from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.callbacks import contexts
-from slurm.sdk.callbacks.base import BaseCallback
-from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.callbacks import base
+from slurm.sdk.callbacks.base import BaseCallback, ExecutionLocus
 
 INFO, ERROR = 20, 40
 LOGGER = "slurm"
@@ -44,18 +43,18 @@ class LoggerCallback(BaseCallback):
         if poll_interval is not None:
             self.poll_interval_secs = poll_interval
 
-    def on_begin_package_ctx(self, ctx: contexts.PackagingBeginContext) -> None:
+    def on_begin_package_ctx(self, ctx: base.PackagingBeginContext) -> None:
         """Packaging that may take a while."""
         kind = (ctx.packaging_config or {}).get("type", "auto")
         if kind not in PLAIN:
             self._log(f"packaging {ctx.task}: {kind}")
 
-    def on_end_package_ctx(self, ctx: contexts.PackagingEndContext) -> None:
+    def on_end_package_ctx(self, ctx: base.PackagingEndContext) -> None:
         """Packaging that took a while."""
         if (ctx.duration or 0.0) >= 1.0:
             self._log(f"packaged {ctx.task} in {ctx.duration:.1f} s")
 
-    def on_end_submit_job_ctx(self, ctx: contexts.SubmitEndContext) -> None:
+    def on_end_submit_job_ctx(self, ctx: base.SubmitEndContext) -> None:
         """The id and the folder."""
         if isinstance(ctx.job, ArrayJob):
             array = _Array(ctx.job)
@@ -64,7 +63,7 @@ class LoggerCallback(BaseCallback):
         else:
             self._log(f"job {ctx.job_id} ({ctx.job.name}) submitted: {ctx.target_job_dir}")
 
-    def on_job_status_update_ctx(self, ctx: contexts.JobStatusUpdatedContext) -> None:
+    def on_job_status_update_ctx(self, ctx: base.JobStatusUpdatedContext) -> None:
         """A change, of jobs that are no elements of arrays."""
         state, files = str(ctx.status["JobState"]), ctx.job.files
         if ctx.is_terminal or files.key != files.array_key or self._states.get(files.key) == state:
@@ -74,16 +73,16 @@ class LoggerCallback(BaseCallback):
         self._log(f"job {ctx.job_id} ({ctx.job.name}): {state}" + (f", reason: {reason}" if state == "PENDING"
             and reason not in ("None", "") else ""))
 
-    def on_begin_run_job_ctx(self, ctx: contexts.RunBeginContext) -> None:
+    def on_begin_run_job_ctx(self, ctx: base.RunBeginContext) -> None:
         """In the job."""
         self._log(f"job {ctx.job_id} begins {ctx.module}.{ctx.function} on {ctx.hostname}, Python {ctx.python_version}")
 
-    def on_end_run_job_ctx(self, ctx: contexts.RunEndContext) -> None:
+    def on_end_run_job_ctx(self, ctx: base.RunEndContext) -> None:
         """In the job."""
         failed = f": {ctx.error_type}: {ctx.error_message}" if ctx.status != "success" else ""
         self._log(f"job {ctx.job_id} ended after {ctx.duration or 0.0:.1f} s, {ctx.status}{failed}", ERROR if failed else None)
 
-    def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
+    def on_completed_ctx(self, ctx: base.CompletedContext) -> None:
         """The end as the cluster tells it."""
         if ctx.emitted_by == ExecutionLocus.RUNNER or ctx.job_id is None:
             return
@@ -97,16 +96,16 @@ class LoggerCallback(BaseCallback):
         if array is not None:
             self._count(array, good)
 
-    def on_workflow_begin_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
+    def on_workflow_begin_ctx(self, ctx: base.WorkflowCallbackContext) -> None:
         """The workflow begins."""
         self._log(f"workflow {ctx.workflow_job_id} ({ctx.workflow_name}) begins")
 
-    def on_workflow_task_submitted_ctx(self, ctx: contexts.WorkflowTaskSubmitContext) -> None:
+    def on_workflow_task_submitted_ctx(self, ctx: base.WorkflowTaskSubmitContext) -> None:
         """Said by `on_end_submit_job_ctx` too; here stands whose child it is."""
         self._log(f"workflow {ctx.parent_workflow_id} ({ctx.parent_workflow_name}) has submitted {ctx.child_task_name} as "
                   f"{ctx.child_job_id}")
 
-    def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
+    def on_workflow_end_ctx(self, ctx: base.WorkflowCallbackContext) -> None:
         """The workflow has ended."""
         raised = ctx.exception
         told = f" with {type(raised).__name__}: {raised}" if raised is not None else ""

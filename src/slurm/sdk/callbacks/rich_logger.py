@@ -11,10 +11,10 @@ from types import FrameType
 from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.callbacks import contexts
-from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.callbacks import base
+from slurm.sdk.callbacks.base import ExecutionLocus
 from slurm.sdk.callbacks.logger import INFO, PLAIN, LoggerCallback
-from slurm.sdk.following.bars import draws
+from slurm.sdk.following.display import draws
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
 
@@ -97,7 +97,7 @@ class RichLoggerCallback(LoggerCallback):
         if self.verbose:
             self._out().print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def on_begin_package_ctx(self, ctx: contexts.PackagingBeginContext) -> None:
+    def on_begin_package_ctx(self, ctx: base.PackagingBeginContext) -> None:
         """A new line."""
         with self._lock:
             before = self._new.pop(threading.get_ident(), None)
@@ -107,15 +107,15 @@ class RichLoggerCallback(LoggerCallback):
             row.slow = (ctx.packaging_config or {}).get("type", "auto") not in PLAIN
             self._show(row, PHASES["PACKAGING"], "PACKAGING")
 
-    def on_end_package_ctx(self, ctx: contexts.PackagingEndContext) -> None:
+    def on_end_package_ctx(self, ctx: base.PackagingEndContext) -> None:
         """The next phase."""
         self._phase("PACKAGED")
 
-    def on_begin_submit_job_ctx(self, ctx: contexts.SubmitBeginContext) -> None:
+    def on_begin_submit_job_ctx(self, ctx: base.SubmitBeginContext) -> None:
         """The next phase."""
         self._phase("SUBMITTING")
 
-    def on_end_submit_job_ctx(self, ctx: contexts.SubmitEndContext) -> None:
+    def on_end_submit_job_ctx(self, ctx: base.SubmitEndContext) -> None:
         """The line gets its number; from now on signals are about the job."""
         with self._lock:
             row = self._new.pop(threading.get_ident(), None) or _Row(ctx.job.name)
@@ -125,12 +125,12 @@ class RichLoggerCallback(LoggerCallback):
             self._show(row, row.percent(), "SUBMITTED")
         self._catch()
 
-    def on_job_status_update_ctx(self, ctx: contexts.JobStatusUpdatedContext) -> None:
+    def on_job_status_update_ctx(self, ctx: base.JobStatusUpdatedContext) -> None:
         """The bar moves."""
         state = str(ctx.status["JobState"])
         self._state(ctx.job, "PENDING_SLURM" if state == "PENDING" else state)
 
-    def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
+    def on_completed_ctx(self, ctx: base.CompletedContext) -> None:
         """The bar is full."""
         if ctx.emitted_by == ExecutionLocus.CLIENT:
             self._state(ctx.job, ctx.job_state or "COMPLETED")

@@ -11,7 +11,7 @@ from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, BackendTimeout
-from slurm.sdk.following.inspection import QueueRow, queue
+from slurm.sdk.following.inspection import JobRecord, QueueRow, queue
 from slurm.sdk.following.status import Status
 
 PATIENCE = 3.0
@@ -71,13 +71,14 @@ def plain(id: str) -> str:
     return f"{start}]" if percent else id
 
 
-def covers(ref: JobRef, row: QueueRow) -> bool:
-    """Whether a line of the queue is, or holds some of, what a reference names."""
+def covers(ref: JobRef, row: QueueRow | JobRecord) -> bool:
+    """Whether a job is, or holds some of, what a reference names: elements of an array that wait share one."""
+    if ref.het is not None:
+        return row.id == ref.show()
+    base, _, part = row.id.replace("+", "_", 1).partition("_")
     if ref.tasks is None:
-        return str(ref.job) in (row.raw_id, row.array_id)
-    if str(ref.job) != row.array_id or "_" not in row.id:
-        return False
-    tasks = jobref.parse(plain(row.id)).tasks
+        return str(ref.job) in (base, row.raw_id)
+    tasks = jobref.parse(plain(row.id)).tasks if base == str(ref.job) and part else None
     return tasks is not None and len(ref.tasks.intersection(tasks)) > 0
 
 

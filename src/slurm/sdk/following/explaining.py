@@ -14,9 +14,9 @@ from slurm.model.explanation import Explanation
 from slurm.notation import moment
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
-from slurm.sdk.following import inspection, reasons
+from slurm.sdk.following import inspection
 from slurm.sdk.following.inspection import JobRecord, UnknownJob
-from slurm.sdk.following.status import Status
+from slurm.sdk.following.status import Status, sentence
 
 log = logging.getLogger("slurm.sdk")
 
@@ -70,7 +70,7 @@ def _of_record(record: JobRecord, now: float) -> Explanation:
     start = moment.parse(record.start, now, past=True) if record.start else 0.0
     return Explanation(
         job=record.id, name=record.name, user=record.user, partition=record.partition, state=record.state, at=now, reason=record.reason,
-        sentence=reasons.sentence(Status(record.state, record.exit_code, record.reason)) or _otherwise(record),
+        sentence=sentence(Status(record.state, record.exit_code, record.reason)) or _otherwise(record),
         evidence=[("depends on", record.dependency)] if pending and record.dependency else [],
         start=start, nodes=record.nodelist or record.fields.get("SchedNodeList", "").replace("(null)", ""))
 

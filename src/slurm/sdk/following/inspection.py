@@ -15,7 +15,6 @@ from slurm.notation.errors import NotationError
 from slurm.notation.filenames import Fields
 from slurm.sdk.backends.backend import JOBS_A_QUESTION
 from slurm.sdk.errors import BackendCommandError
-from slurm.sdk.following.status import normal
 
 NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
 """In what sacct and sreport say where no accounts are kept."""
@@ -75,8 +74,6 @@ ROW, CELL = "\x1e", "\x1f"
 NOTHING = frozenset(("(null)", "N/A", "n/a", "None", "Unknown", "NONE"))
 QUEUE = ("%i", "%A", "%F", "%T", "%u", "%P", "%a", "%q", "%D", "%C", "%m", "%N", "%V", "%S", "%e", "%M", "%l", "%Q", "%E", "%r", "%j")
 PARTITIONS = ("%P", "%a", "%l", "%D", "%T", "%C", "%m", "%G", "%N")
-HISTORY = ("JobID", "State", "ExitCode", "User", "Account", "Partition", "NNodes", "NodeList", "Submit", "Start", "End", "Elapsed",
-    "Timelimit", "JobName")
 _TEXTS = frozenset(("Command", "SubmitLine", "WorkDir", "StdErr", "StdIn", "StdOut", "Comment", "AdminComment", "SystemComment", "Extra",
     "OS", "Reason"))
 """Keys of scontrol whose value is the rest of its line."""
@@ -129,9 +126,9 @@ class QueueRow(NamedTuple):
 
 
 class JobRecord(NamedTuple):
-    """What scontrol knows of one job or one element.
+    """What scontrol, or accounting, knows of one job or one element.
 
-    `fields` are its words, by Slurm's names; "" stands for what Slurm calls (null), N/A or Unknown.
+    `fields` are scontrol's words, by Slurm's names; "" stands for what Slurm calls (null), N/A or Unknown, and for what accounting has not.
     """
 
     id: str
@@ -208,25 +205,6 @@ class NodeRow(NamedTuple):
             "MAINT"} & set(self.state.split("+"))
 
 
-class HistoryRow(NamedTuple):
-    """What accounting kept of a job that has ended, or has not yet."""
-
-    id: str
-    state: str
-    exit_code: str
-    user: str
-    account: str
-    partition: str
-    nodes: int
-    nodelist: str
-    submit: str
-    start: str
-    end: str
-    used: str
-    limit: str
-    name: str
-
-
 def queue(ask: Ask, *, mine: bool = False, users: Sequence[str] = (), states: Sequence[str] = (), partitions: Sequence[str] = (),
           ids: Sequence[str] = (), elements: bool = False) -> list[QueueRow]:
     """The queue, or those of it that meet every condition given; `elements` gives each waiting element of an array a line of its own.
@@ -287,20 +265,6 @@ def nodes(ask: Ask, names: str = "") -> list[NodeRow]:
     return [_node_row(fields) for fields in records(ask(["scontrol", "-d", "show", "node", *([names] if names else [])]), "NodeName")]
 
 
-def history(ask: Ask, ids: Sequence[str]) -> list[HistoryRow]:
-    """What accounting kept of these jobs, [] where no accounting is."""
-    try:
-        said = ask(["sacct", "-n", "-P", "-X", f"--delimiter={CELL}", "-j", ",".join(ids), "-o", ",".join(HISTORY)])
-    except BackendCommandError as error:
-        if any(words in str(error) for words in NO_ACCOUNTING):
-            return []
-        raise
-    rows = (line.split(CELL) for line in said.splitlines())
-    return [HistoryRow._make([cells[0], normal(cells[1]), *map(_given, cells[2:6]), _number(cells[6]), *map(_given, cells[7:13]),
-        cells[13]])
-            for cells in rows if len(cells) == len(HISTORY)]
-
-
 def counts(rows: Iterable[QueueRow]) -> dict[str, int]:
     """State → how many jobs are in it, an array's elements singly; the most frequent first."""
     found: dict[str, int] = {}
@@ -353,7 +317,7 @@ def _queue_of(ask: Ask, words: Sequence[str], ids: Sequence[str]) -> list[QueueR
 
 
 def _queue_rows(said: str) -> list[QueueRow]:
-    return [QueueRow._make([*cells[:8], _number(cells[8]), _number(cells[9]), *cells[10:17], _number(cells[17]), *cells[18:]])
+    return [QueueRow._make([*cells[:8], number(cells[8]), number(cells[9]), *cells[10:17], number(cells[17]), *cells[18:]])
             for cells in _cells(said, len(QUEUE))]
 
 
@@ -361,25 +325,25 @@ def _cells(said: str, count: int) -> Iterable[list[str]]:
     for line in said.split(ROW)[1:]:
         cells = line.removesuffix("\n").split(CELL, count - 1)
         if len(cells) == count:
-            yield [*map(_given, cells[:-1]), cells[-1]]
+            yield [*map(given, cells[:-1]), cells[-1]]
 
 
 def job_record(fields: Mapping[str, str]) -> JobRecord:
     """What these words of scontrol say of a job."""
     def of(name: str) -> str:
-        return _given(fields.get(name, "").strip())
+        return given(fields.get(name, "").strip())
 
     raw, base, tasks = of("JobId"), of("ArrayJobId"), of("ArrayTaskId")
     shown = f"{of('HetJobId')}+{of('HetJobOffset')}" if of(
         "HetJobId") else raw if not base else f"{base}_{tasks}" if tasks.isdigit() else f"{base}_[{tasks}]"
     task = int(tasks) if tasks.isdigit() else None
-    names = Fields(_number(raw), fields.get("JobName", ""), of("UserId").partition("(")[0], int(base or raw), task,
+    names = Fields(number(raw), fields.get("JobName", ""), of("UserId").partition("(")[0], int(base or raw), task,
         node_name=of("BatchHost") or "%N")
     out, err = (_expanded(of(name), names, waits=bool(base) and task is None) for name in ("StdOut", "StdErr"))
     return JobRecord(
         shown, raw, base, fields.get("JobName", ""), of("UserId").partition("(")[0], of("JobState"), _reason(of("Reason")), of("ExitCode"),
         of("Dependency"), of("Partition"), of("Account"), of("QOS"), of("SubmitTime"),
-        of("StartTime"), of("EndTime"), of("RunTime"), of("TimeLimit"), _number(of("NumNodes")), _number(of("NumCPUs")), of("NodeList"),
+        of("StartTime"), of("EndTime"), of("RunTime"), of("TimeLimit"), number(of("NumNodes")), number(of("NumCPUs")), of("NodeList"),
         of("ReqTRES") or of("TRES"), of("AllocTRES") or (of("TRES") if of("NodeList") else ""), of("Command"), of("WorkDir"), out,
         err or out, dict(fields))
 
@@ -388,9 +352,9 @@ def _partition_row(name: str, rows: list[list[str]]) -> PartitionRow:
     states: dict[str, int] = {}
     cpus = dict.fromkeys(("allocated", "idle", "other", "total"), 0)
     for _, _, _, count, state, processors, *_ in rows:
-        states[state] = states.get(state, 0) + _number(count)
-        for kind, number in zip(cpus, processors.split("/"), strict=False):
-            cpus[kind] += _number(number)
+        states[state] = states.get(state, 0) + number(count)
+        for kind, some in zip(cpus, processors.split("/"), strict=False):
+            cpus[kind] += number(some)
     states.pop("", None)
     return PartitionRow(name.rstrip("*"), name.endswith("*"), rows[0][1], rows[0][2], sum(states.values()), states, cpus, rows[0][6],
                         ",".join(dict.fromkeys(row[7] for row in rows if row[7])), ",".join(row[8] for row in rows if row[8]))
@@ -398,14 +362,14 @@ def _partition_row(name: str, rows: list[list[str]]) -> PartitionRow:
 
 def _node_row(fields: Mapping[str, str]) -> NodeRow:
     def of(name: str) -> str:
-        return _given(fields.get(name, "").strip())
+        return given(fields.get(name, "").strip())
 
     reason, _, since = of("Reason").rpartition(" [")
     gpus, kind = _gpus(of("Gres"))
     return NodeRow(
-        of("NodeName"), of("State"), tuple(of("Partitions").split(",")) if of("Partitions") else (), _number(of("CPUTot")),
-        _number(of("CPUAlloc")),
-        float(of("CPULoad")) if _is_decimal(of("CPULoad")) else None, _number(of("RealMemory")), _number(of("AllocMem")),
+        of("NodeName"), of("State"), tuple(of("Partitions").split(",")) if of("Partitions") else (), number(of("CPUTot")),
+        number(of("CPUAlloc")),
+        float(of("CPULoad")) if _is_decimal(of("CPULoad")) else None, number(of("RealMemory")), number(of("AllocMem")),
         int(of("FreeMem")) if of("FreeMem").isdigit() else None, gpus, _gpus(of("GresUsed"))[0] or _allocated_gpus(of("AllocTRES")), kind,
         of("ActiveFeatures") or of("AvailableFeatures"), reason or of("Reason"), since.removesuffix("]") if reason else "")
 
@@ -416,7 +380,7 @@ def _gpus(text: str) -> tuple[int, str]:
     for item in re.sub(r"\([^)]*\)", "", text).split(","):
         words = item.split(":")
         if words[0] == "gpu":
-            count += _number(words[-1])
+            count += number(words[-1])
             kind = kind or (words[1] if len(words) == 3 else "")
     return count, kind
 
@@ -428,7 +392,8 @@ def _allocated_gpus(text: str) -> int:
         return 0
 
 
-def _given(text: str) -> str:
+def given(text: str) -> str:
+    """A text of theirs, "" where it says that there is none."""
     return "" if text in NOTHING else text
 
 
@@ -445,7 +410,7 @@ def _reason(text: str) -> str:
     return text.replace("_", " ") if text[:1].isupper() else text
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
     """The number that a text begins with: newer ones write NumNodes=1-1."""
     found = re.match(r"\d+", text)
     return int(found[0]) if found else 0

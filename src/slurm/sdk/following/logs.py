@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TextIO
+from typing import TextIO
 
-from slurm.sdk.backends.backend import Backend, File
-from slurm.sdk.following.tracker import Tracker
+from slurm.sdk.backends.backend import File
+from slurm.sdk.following.tracker import Home
 
 GROWTH = 1.5
 LINE = 256
@@ -16,14 +16,7 @@ LINE = 256
 LEAST = 1 << 16
 
 
-class Place(Protocol):
-    """What is needed of a cluster."""
-
-    backend: Backend
-    tracker: Tracker
-
-
-def pieces(cluster: Place, files: Sequence[File], *, follow: bool = True, lines: int | None = None) -> Iterator[tuple[File, bytes]]:
+def pieces(cluster: Home, files: Sequence[File], *, follow: bool = True, lines: int | None = None) -> Iterator[tuple[File, bytes]]:
     """What these files hold and, with `follow`, what is added to them until their jobs have ended; with `lines` only the last ones of what
     is there.
 
@@ -60,7 +53,7 @@ def pieces(cluster: Place, files: Sequence[File], *, follow: bool = True, lines:
             pause = min(longest, pause * GROWTH)
 
 
-def lines(cluster: Place, files: Sequence[File], *, follow: bool = True, last: int | None = None) -> Iterator[str]:
+def lines(cluster: Home, files: Sequence[File], *, follow: bool = True, last: int | None = None) -> Iterator[str]:
     """As `pieces`, whole lines without their line breaks, each behind its file's prefix; of the last line what there is when the job has
     ended."""
     parts: dict[str, str] = {}
@@ -76,7 +69,7 @@ def lines(cluster: Place, files: Sequence[File], *, follow: bool = True, last: i
             yield file.prefix + rest
 
 
-def stream(cluster: Place, files: Sequence[File], output: TextIO | None, *, follow: bool = True, last: int | None = None) -> None:
+def stream(cluster: Home, files: Sequence[File], output: TextIO | None, *, follow: bool = True, last: int | None = None) -> None:
     """Write `pieces` to a text file, standard output unless said, as they come."""
     utf8 = codecs.getincrementaldecoder("utf-8")("replace")
     shown = sys.stdout if output is None else output

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.notation import exitstatus
 from slurm.sdk.errors import BackendCommandError
-from slurm.sdk.following.inspection import CELL, NO_ACCOUNTING, NOTHING, Ask, UnknownJob
-from slurm.sdk.following.reasons import sentence
-from slurm.sdk.following.status import Status, normal
+from slurm.sdk.following.inspection import CELL, NO_ACCOUNTING, Ask, JobRecord, UnknownJob, given, number
+from slurm.sdk.following.status import Status, normal, sentence
 
 JOBS = ("JobID", "JobName", "User", "Account", "Partition", "State", "ExitCode", "Submit", "Start", "End", "Elapsed", "Timelimit", "NNodes",
     "AllocCPUS", "ReqTRES", "NodeList")
@@ -19,27 +18,6 @@ TRES = ("cpu", "mem", "gres/gpu")
 
 class NoAccounting(BackendCommandError):
     """The cluster keeps no accounts of the past."""
-
-
-class PastJob(NamedTuple):
-    """A job as accounting knows it; times and amounts are Slurm's texts."""
-
-    id: str
-    name: str
-    user: str
-    account: str
-    partition: str
-    state: str
-    exit_code: str
-    submit: str
-    start: str
-    end: str
-    elapsed: str
-    limit: str
-    nodes: str
-    cpus: str
-    requested: str
-    nodelist: str
 
 
 class Ending(NamedTuple):
@@ -65,16 +43,35 @@ class Used(NamedTuple):
 
 
 def jobs(ask: Ask, *, users: Sequence[str] = (), accounts: Sequence[str] = (), states: Sequence[str] = (), partitions: Sequence[str] = (),
-        since: str = "", until: str = "") -> list[PastJob]:
+        since: str = "", until: str = "") -> list[JobRecord]:
     """Jobs of a time, in order of their submission; `users` empty: of everybody that one may see. NoAccounting."""
     words = ["sacct", "-n", "-P", "-X", f"--delimiter={CELL}", "-o", ",".join(JOBS), "-E", until or "now"]
     words += ["-S", since] if since else []
     words += ["-u", ",".join(users)] if users else ["-a"]
     for flag, values in (("-A", accounts), ("-s", states), ("-r", partitions)):
         words += [flag, ",".join(values)] if values else []
+    return _records(ask, words)
+
+
+def history(ask: Ask, ids: Sequence[str]) -> list[JobRecord]:
+    """What accounting kept of these jobs, [] where no accounting is."""
+    try:
+        return _records(ask, ["sacct", "-n", "-P", "-X", f"--delimiter={CELL}", "-o", ",".join(JOBS), "-j", ",".join(ids)])
+    except NoAccounting:
+        return []
+
+
+def _records(ask: Ask, words: Sequence[str]) -> list[JobRecord]:
     rows = (line.split(CELL) for line in _asked(ask, words).splitlines())
-    return [PastJob._make([*map(_given, cells[:5]), normal(cells[5]), *map(_given, cells[6:])]) for cells in rows
-        if len(cells) == len(JOBS)]
+    return [_record(dict(zip(JOBS, cells, strict=True))) for cells in rows if len(cells) == len(JOBS)]
+
+
+def _record(said: Mapping[str, str]) -> JobRecord:
+    found = {name: given(text.strip()) for name, text in said.items()}
+    return JobRecord(
+        found["JobID"], "", "", said["JobName"], found["User"], normal(said["State"]), "", found["ExitCode"], "", found["Partition"], found["Account"],
+        "", found["Submit"], found["Start"], found["End"], found["Elapsed"], found["Timelimit"], number(found["NNodes"]),
+        number(found["AllocCPUS"]), found["NodeList"], found["ReqTRES"], "", "", "", "", "", {})
 
 
 def ending(ask: Ask, id: str) -> Ending:
@@ -84,8 +81,8 @@ def ending(ask: Ask, id: str) -> Ending:
     if not rows:
         raise UnknownJob(f"neither the cluster nor its accounting knows job {id}")
     row, steps = rows[0], [one for one in rows[1:] if one[0].startswith(f"{rows[0][0]}.")]
-    _, state, code, elapsed, limit, wanted, _, nodes, reason, user, name, partition = map(_given, row)
-    state, held = normal(state), [given for one in steps if (given := _given(one[6]))]
+    _, state, code, elapsed, limit, wanted, _, nodes, reason, user, name, partition = map(given, row)
+    state, held = normal(state), [most for one in steps if (most := given(one[6]))]
     lines = [f"it ended {state}" if Status(state).finished else f"it is {state}"]
     if said := sentence(Status(state, code, reason)):
         lines[0] += f": {said}"
@@ -125,10 +122,6 @@ def _exit(code: str) -> str:
         return f"exit code {code}"
     said = exitstatus.from_wait(int(number) << 8 | int(signal)).words()
     return f"exit code {code}: {said[0].lower()}{said[1:]}"
-
-
-def _given(text: str) -> str:
-    return "" if text in NOTHING else text.strip()
 
 
 def _bytes(text: str) -> float:

@@ -40,9 +40,8 @@ from slurm.sched.schedule import schedule as drawn_schedule
 from slurm.sched.suggestions import suggest
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
-from slurm.sdk.following import reasons
 from slurm.sdk.following.inspection import NOTHING, Ask, JobRecord, job_record, records
-from slurm.sdk.following.status import Status
+from slurm.sdk.following.status import Status, sentence
 from slurm.slurmctld import setup
 
 KEYS = (
@@ -407,7 +406,7 @@ def planned(found: ReportedCluster) -> Planned:
     verdicts = dict(outcome.verdicts)
     for job_id, one in found.jobs.items():
         if one.allocation is None and not one.plannable:
-            verdicts[job_id] = Refusal(one.told.reason, reasons.sentence(Status(one.told.state, "", one.told.reason)) or "it waits")
+            verdicts[job_id] = Refusal(one.told.reason, sentence(Status(one.told.state, "", one.told.reason)) or "it waits")
     return Planned(starts, verdicts, queue)
 
 

@@ -6,6 +6,7 @@ again.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -13,11 +14,36 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
+from weakref import WeakSet
 
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, LoginRefused
-from slurm.sdk.following import forking
 from slurm.sdk.following.status import UNKNOWN, Status
+
+
+class Forkable(Protocol):
+    """What has locks or threads."""
+
+    def after_fork(self) -> None:
+        """Make its locks anew, in the child, where no other thread is."""
+        ...
+
+
+_known: WeakSet[Forkable] = WeakSet()
+
+
+def remember(one: Forkable) -> None:
+    """Tell it after each fork, for as long as it lives."""
+    _known.add(one)
+
+
+def _forked() -> None:
+    for one in list(_known):
+        one.after_fork()
+
+
+os.register_at_fork(after_in_child=_forked)
+
 
 LOOK_SECONDS = 30.0
 """How long the thread waits for news before it asks whether anybody still cares."""
@@ -64,7 +90,7 @@ class Tracker:
         self._trouble = ""
         self.listener: Listener | None = None
         self.after_fork()
-        forking.remember(self)
+        remember(self)
         self._known: dict[str, Status] = {}
         self._live: dict[str, str] = {}  # first id → present id, in the order of submission
         self._first: dict[str, str] = {}  # present id → first id, of live jobs; of ended ones where it is another

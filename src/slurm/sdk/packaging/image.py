@@ -12,7 +12,7 @@ from typing import Any
 
 from slurm.sdk.calls.folder import folder_name, make_private
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.packaging import build
+from slurm.sdk.packaging import wheel
 from slurm.sdk.packaging.environment import tail
 from slurm.sdk.packaging.settings import Config
 
@@ -72,7 +72,7 @@ def _built(tool: str, config: Config, task: str, environ: Mapping[str, str]) -> 
     arguments = {name: os.path.expandvars(value) for name, value in config.get("build_args", {}).items()}
     platform = config.get("platform") or ("linux/amd64" if sys.platform == "darwin" else "")
     with open(dockerfile, "rb") as file:
-        known = repr((build.digest(context, build.listing(context, everything=True)), file.read(), sorted(arguments.items()), platform))
+        known = repr((wheel.digest(context, wheel.listing(context, everything=True)), file.read(), sorted(arguments.items()), platform))
     name = config.get("image") or config.get("name") or f"slurm-task-{folder_name(task)}"
     if config.get("registry"):
         name = f"{config['registry'].rstrip('/')}/{name}"
@@ -140,7 +140,7 @@ def _run(words: Sequence[str], environ: Mapping[str, str], quiet: bool = False) 
             done = subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
                 check=False)
         else:
-            done = build.run(words, environ, SECONDS)
+            done = wheel.run(words, environ, SECONDS)
     except subprocess.TimeoutExpired as error:
         raise PackagingError(f"`{' '.join(words)}` took more than {SECONDS:.0f} s") from error
     if done.returncode:

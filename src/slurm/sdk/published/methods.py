@@ -12,7 +12,7 @@ from typing import Any
 from slurm.notation import array
 from slurm.sdk.backends.backend import DEFAULT_BASE, Backend, Distant
 from slurm.sdk.errors import BackendCommandError, BackendError
-from slurm.sdk.following import inspection
+from slurm.sdk.following import inspection, past
 from slurm.sdk.following.inspection import JobRecord
 
 SECONDS = 30.0
@@ -61,7 +61,7 @@ class PublishedMethods:
 
     def get_job_accounting(self: Any, job_id: str) -> dict[str, str]:
         """What accounting kept of a job: JobID, JobState, ExitCode, StartTime, EndTime, Elapsed; BackendError when it kept nothing."""
-        rows = inspection.history(self.ask, [job_id])
+        rows = past.history(self.ask, [job_id])
         if not rows:
             raise BackendError(f"no accounting record of job {job_id}")
         one = rows[0]

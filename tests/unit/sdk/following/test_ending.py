@@ -102,8 +102,10 @@ def test_what_is_no_id_is_refused_before_anything_is_asked() -> None:
         ending.cancel(Queue(""), ["seven"])
 
 
-@pytest.mark.parametrize(("id", "row", "covered"), [
-    ("3", "3_[4-9]", True), ("3_5", "3_[4-9]", True), ("3_2", "3_[4-9]", False), ("3_2", "3_2", True), ("3", "13", False), ("3_[1-2]", "3_2", True)])
-def test_an_id_covers_the_lines_that_hold_some_of_it(id: str, row: str, covered: bool) -> None:
-    found = QueueRow(row, row.partition("_")[0], row.partition("_")[0], *[""] * 5, 1, 1, *[""] * 7, 1, *[""] * 3)
+@pytest.mark.parametrize(("id", "row", "raw", "covered"), [
+    ("3", "3_[4-9]", "3", True), ("3_5", "3_[4-9]", "3", True), ("3_2", "3_[4-9]", "3", False), ("3_2", "3_2", "5", True), ("3", "13", "13", False),
+    ("3_[1-2]", "3_2", "5", True), ("12", "12", "12", True), ("12", "12_3", "15", True), ("15", "12_3", "15", True), ("12_[1-2]", "12_3", "15", False),
+    ("1", "12", "12", False), ("12_3", "12", "12", False), ("12", "12+1", "13", True), ("12+1", "12+1", "13", True), ("12+2", "12+1", "13", False)])
+def test_an_id_covers_the_lines_that_hold_some_of_it(id: str, row: str, raw: str, covered: bool) -> None:
+    found = QueueRow(row, raw, row.partition("_")[0], *[""] * 5, 1, 1, *[""] * 7, 1, *[""] * 3)
     assert ending.covers(jobref.parse(id), found) is covered

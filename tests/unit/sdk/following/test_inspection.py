@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from slurm.sdk.errors import BackendCommandError
-from slurm.sdk.following import inspection, reasons
-from slurm.sdk.following.inspection import CELL, HISTORY, PARTITIONS, QUEUE, ROW, UnknownJob
-from slurm.sdk.following.status import Status
+from slurm.sdk.following import inspection, past
+from slurm.sdk.following.inspection import CELL, PARTITIONS, QUEUE, ROW, UnknownJob
+from slurm.sdk.following.status import Status, sentence
 
 
 class Cluster:
@@ -90,7 +90,7 @@ def test_a_record_of_scontrol_is_read_by_its_places_and_not_by_what_looks_like_k
     assert found.stdout == found.stderr == "/home/ada/my work/slurm-1.out"
     assert (found.nodes, found.cpus, found.requested, found.allocated) == (1, 4, "cpu=4,mem=100M,node=1,billing=1", "")
     assert found.fields["Comment"] == "some text, State=here"
-    assert reasons.sentence(Status(found.state, "", found.reason)) == "nodes that it needs are down, drained or reserved"
+    assert sentence(Status(found.state, "", found.reason)) == "nodes that it needs are down, drained or reserved"
 
 
 def test_a_name_may_hold_line_ends_and_records_follow_one_another() -> None:
@@ -168,14 +168,13 @@ def test_a_partition_is_one_row_however_many_states_its_nodes_have() -> None:
 
 
 def test_accounting_tells_of_ended_jobs_where_there_is_any() -> None:
-    said = CELL.join(["7", "CANCELLED by 1000", "0:15", "ada", "lab", "debug", "2", "cn[01-02]", "2026-11-21T06:39:39", "Unknown",
-                      "2026-11-21T06:40:00", "00:00:21", "01:00:00", "a | b"]) + "\n"
-    assert len(HISTORY) == 14
-    (row,) = inspection.history(Cluster(said).ask, ["7"])
-    assert (row.id, row.state, row.nodes, row.start, row.name) == ("7", "CANCELLED", 2, "", "a | b")
-    assert inspection.history(Cluster(BackendCommandError("Slurm accounting storage is disabled")).ask, ["7"]) == []
+    said = CELL.join(["7", "a | b", "ada", "lab", "debug", "CANCELLED by 1000", "0:15", "2026-11-21T06:39:39", "Unknown",
+                      "2026-11-21T06:40:00", "00:00:21", "01:00:00", "2", "8", "cpu=8,mem=4G", "cn[01-02]"]) + "\n"
+    (row,) = past.history(Cluster(said).ask, ["7"])
+    assert (row.id, row.state, row.nodes, row.cpus, row.start, row.name, row.requested) == ("7", "CANCELLED", 2, 8, "", "a | b", "cpu=8,mem=4G")
+    assert past.history(Cluster(BackendCommandError("Slurm accounting storage is disabled")).ask, ["7"]) == []
     with pytest.raises(BackendCommandError, match="Invalid user"):
-        inspection.history(Cluster(BackendCommandError("sacct: error: Invalid user id")).ask, ["7"])
+        past.history(Cluster(BackendCommandError("sacct: error: Invalid user id")).ask, ["7"])
 
 
 @pytest.mark.parametrize(("status", "words"), [
@@ -189,4 +188,4 @@ def test_accounting_tells_of_ended_jobs_where_there_is_any() -> None:
     (Status("TIMEOUT", "0:15", "TimeLimit"), "it reached its time limit"),
 ])
 def test_a_reason_is_told_in_plain_words(status: Status, words: str) -> None:
-    assert reasons.sentence(status) == words
+    assert sentence(status) == words

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from slurm import Cluster, NotFinished, WorkflowContext, progress, task, workflow
-from slurm.sdk.following.bars import Bars, Count
+from slurm.sdk.following.display import Bars, Count
 
 SECONDS = 20.0
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from slurm import Cluster, RichLoggerCallback
-from slurm.sdk.packaging import build
+from slurm.sdk.packaging import wheel
 
 SAYS = [sys.executable, "-c", "import sys; print('one', flush=True); print('two', file=sys.stderr, flush=True); sys.exit(3)"]
 HANGS = [sys.executable, "-c", "print('begun', flush=True); import time; time.sleep(600)"]
@@ -22,11 +22,11 @@ HANGS = [sys.executable, "-c", "print('begun', flush=True); import time; time.sl
 @pytest.mark.parametrize("listens", [False, True])
 def test_output_and_errors_are_kept_in_order_with_the_status(listens: bool) -> None:
     told: list[str] = []
-    with build.heard(told.append if listens else lambda line: None):
-        done = build.run(SAYS, os.environ, 60.0)
+    with wheel.heard(told.append if listens else lambda line: None):
+        done = wheel.run(SAYS, os.environ, 60.0)
     assert (done.returncode, done.stdout) == (3, "one\ntwo\n")
     assert told == (["one", "two"] if listens else [])
-    assert build.run(SAYS, os.environ, 60.0).stdout == "one\ntwo\n"
+    assert wheel.run(SAYS, os.environ, 60.0).stdout == "one\ntwo\n"
     assert told == (["one", "two"] if listens else [])
 
 
@@ -35,10 +35,10 @@ def test_a_build_that_takes_too_long_is_ended(listens: bool) -> None:
     began = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
         if listens:
-            with build.heard(lambda line: None):
-                build.run(HANGS, os.environ, 0.5)
+            with wheel.heard(lambda line: None):
+                wheel.run(HANGS, os.environ, 0.5)
         else:
-            build.run(HANGS, os.environ, 0.5)
+            wheel.run(HANGS, os.environ, 0.5)
     assert time.monotonic() - began < 60
 
 
@@ -52,6 +52,6 @@ def test_callbacks_that_show_builds_hear_them_and_one_that_raises_is_reported(tm
     out = io.StringIO()
     found = Cluster("inline", job_base_dir=tmp_path, callbacks=[Broken(), RichLoggerCallback(console=Console(file=out), verbose=True)])
     with found.audience().builds():
-        build.run(SAYS, os.environ, 60.0)
+        wheel.run(SAYS, os.environ, 60.0)
     assert out.getvalue() == "one\ntwo\n"
     assert capsys.readouterr().err.count("Broken raised in update_packaging_output") == 2

@@ -1,4 +1,4 @@
-"""BenchmarkCallback: how fast workflows submit their children, and how long those take.
+"""BenchmarkCallback and WorkflowGraphCallback: how fast workflows submit their children, how long those take, and which they are.
 
 What a callback has seen inside a workflow's job comes back to the client through a file in the workflow's folder: `leave`, `fetch`.
 """
@@ -10,20 +10,19 @@ import time
 from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.callbacks import contexts
-from slurm.sdk.callbacks.base import BaseCallback
-from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.callbacks import base
+from slurm.sdk.callbacks.base import BaseCallback, ExecutionLocus
 from slurm.sdk.calls.folder import whole
 from slurm.sdk.job import SHARED_DISK_SECONDS
 
 
-def leave(context: contexts.WorkflowCallbackContext, name: str, seen: object) -> None:
+def leave(context: base.WorkflowCallbackContext, name: str, seen: object) -> None:
     """In the workflow's job: write what was seen, as JSON."""
     with whole(str(context.workflow_job_dir / name)) as file:
         file.write(json.dumps(seen).encode())
 
 
-def fetch(context: contexts.CompletedContext, name: str) -> Any:
+def fetch(context: base.CompletedContext, name: str) -> Any:
     """On the client, when a job has ended: what was seen, or None for a job that is no workflow or did not get to its end."""
     job = context.job
     if job is None or not job.workflow:
@@ -95,25 +94,25 @@ class BenchmarkCallback(BaseCallback):
         """All that is known, by id."""
         return {**{job: found.metrics() for job, found in self._workflows.items()}, **self._fetched}
 
-    def on_workflow_begin_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
+    def on_workflow_begin_ctx(self, ctx: base.WorkflowCallbackContext) -> None:
         """In the workflow's job: begin anew."""
         self._parent = ctx.workflow_job_id
         self._workflows = {self._parent: _Workflow(ctx.workflow_name)}
 
-    def on_end_submit_job_ctx(self, ctx: contexts.SubmitEndContext) -> None:
+    def on_end_submit_job_ctx(self, ctx: base.SubmitEndContext) -> None:
         """In a workflow: note when the children were submitted."""
         if self._parent:
             jobs = list(ctx.job) if isinstance(ctx.job, ArrayJob) else [ctx.job]
             self._sizes[ctx.job_id] = len(jobs)
             self._since.update((job.files.key, ctx.timestamp) for job in jobs)
 
-    def on_workflow_task_submitted_ctx(self, ctx: contexts.WorkflowTaskSubmitContext) -> None:
+    def on_workflow_task_submitted_ctx(self, ctx: base.WorkflowTaskSubmitContext) -> None:
         """In a workflow: count them."""
         parent = self._workflows.setdefault(ctx.parent_workflow_id, _Workflow(ctx.parent_workflow_name))
         parent.submitted.append(ctx.timestamp)
         parent.children += self._sizes.pop(ctx.child_job_id, 1)
 
-    def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
+    def on_completed_ctx(self, ctx: base.CompletedContext) -> None:
         """In a workflow: a child has ended. Elsewhere: perhaps a workflow has, and left its metrics."""
         if ctx.emitted_by == ExecutionLocus.RUNNER or ctx.job_id is None:
             return
@@ -127,7 +126,7 @@ class BenchmarkCallback(BaseCallback):
         if isinstance(metrics, dict):
             self._fetched[ctx.job_id] = metrics
 
-    def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
+    def on_workflow_end_ctx(self, ctx: base.WorkflowCallbackContext) -> None:
         """In the workflow's job: leave the metrics for the client."""
         found = self._workflows.get(ctx.workflow_job_id)
         if found is not None:
@@ -137,3 +136,72 @@ class BenchmarkCallback(BaseCallback):
 
 def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
+
+
+GRAPH_FILE = ".slurm_workflow_graph.json"
+
+
+class WorkflowGraphCallback(BaseCallback):
+    """Notes what workflows submit. On the client it is there once a workflow has ended, inside the workflow's job at once.
+
+    `graph`: id of a job or an array → {"name", "type" ("workflow" or "task"), "children" (each {"job_id", "name", "is_workflow"})}, of a
+    child with "parent", of a workflow that has begun with "start_time" (seconds since the epoch); `submission_order`: the ids in the order
+    of submission.
+    """
+
+    def __init__(self) -> None:
+        self.graph: dict[str, dict[str, Any]] = {}
+        self.submission_order: list[str] = []
+
+    def on_workflow_begin_ctx(self, ctx: base.WorkflowCallbackContext) -> None:
+        """In the workflow's job: begin with the workflow itself."""
+        self.graph, self.submission_order = {}, []
+        self._add(ctx.workflow_job_id, {"name": ctx.workflow_name, "type": "workflow", "children": [], "start_time": ctx.timestamp})
+
+    def on_workflow_task_submitted_ctx(self, ctx: base.WorkflowTaskSubmitContext) -> None:
+        """A child, and the edge to it."""
+        parent, child = ctx.parent_workflow_id, ctx.child_job_id
+        if parent not in self.graph:
+            self._add(parent, {"name": ctx.parent_workflow_name, "type": "workflow", "children": []})
+        self.graph[parent]["children"].append({"job_id": child, "name": ctx.child_task_name, "is_workflow": ctx.child_is_workflow})
+        known = self.graph.get(child, {})  # a child may have ended before anybody is told that it was submitted
+        self._add(child, {"name": ctx.child_task_name, "type": "workflow" if ctx.child_is_workflow else "task", "children": [], **known,
+            "parent": parent})
+
+    def on_workflow_end_ctx(self, ctx: base.WorkflowCallbackContext) -> None:
+        """In the workflow's job: leave the graph for the client."""
+        leave(ctx, GRAPH_FILE, {"graph": self.graph, "submission_order": self.submission_order})
+
+    def on_completed_ctx(self, ctx: base.CompletedContext) -> None:
+        """A workflow that has ended brings its part of the graph."""
+        found = fetch(ctx, GRAPH_FILE)
+        if isinstance(found, dict):
+            for job in found["submission_order"]:
+                self._add(job, {**self.graph.get(job, {}), **found["graph"][job]})
+
+    def get_workflow_roots(self) -> list[str]:
+        """The ids of what no workflow submitted."""
+        return [job for job in self.submission_order if "parent" not in self.graph[job]]
+
+    def export_json(self) -> str:
+        """Graph and order as JSON."""
+        return json.dumps({"graph": self.graph, "submission_order": self.submission_order}, indent=2)
+
+    def export_dot(self) -> str:
+        """The graph in the language of Graphviz: `dot -Tsvg`."""
+        lines = ["digraph workflow {", "  rankdir=TB;", "  node [style=filled];"]
+        for job in self.submission_order:
+            look = "shape=box fillcolor=lightblue" if self.graph[job]["type"] == "workflow" else "shape=ellipse fillcolor=lightgray"
+            lines.append(f"  {_quoted(job)} [label={_quoted(self.graph[job]['name'])} {look}];")
+        lines += [f"  {_quoted(job)} -> {_quoted(child['job_id'])};" for job in self.submission_order
+            for child in self.graph[job]["children"]]
+        return "\n".join([*lines, "}"])
+
+    def _add(self, job: str, node: dict[str, Any]) -> None:
+        if job not in self.graph:
+            self.submission_order.append(job)
+        self.graph[job] = node
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
