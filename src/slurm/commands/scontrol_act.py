@@ -8,7 +8,7 @@ import time
 from slurm.commands import caller, wanted_style
 from slurm.commands.shell import Channel, Message, Shell
 from slurm.model.errors import MESSAGES, SlurmError, Unreachable
-from slurm.notation import jobref
+from slurm.notation import commas
 from slurm.notation.printable import printable_lines
 from slurm.options.resolve import Resolved
 
@@ -77,7 +77,7 @@ def notify(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 
 
 def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
-    ids = [one for text in words for one in jobref.split_list(text.removeprefix("jobid=").removeprefix("JobId=")) if one]
+    ids = [one for text in words for _, one in commas.pieces(text.removeprefix("jobid=").removeprefix("JobId=")) if one]
     if not ids:
         shell.raw(f"too few arguments for keyword:{word}")
         shell.hints([f"write scontrol {word} JOBID"])

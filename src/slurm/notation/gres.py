@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from slurm.notation import hostlist
+from slurm.notation import commas, hostlist
 from slurm.notation.errors import NotationError
 
 _VALID = '"name[:type][:count]" such as "gpu:2" or "gpu:a100:2,shard:4"'
@@ -78,15 +78,7 @@ def show_indices(indices: Iterable[int]) -> str:
 
 
 def _items(text: str) -> list[tuple[int, str]]:
-    """Elements between commas outside parentheses, with their places."""
-    items: list[tuple[int, str]] = []
-    start = depth = 0
-    for index, char in enumerate(text + ","):
-        depth += (char == "(") - (char == ")")
-        if char == "," and (depth == 0 or index == len(text)):
-            items.append((start, text[start:index].strip()))
-            start = index + 1
-    return items
+    return [(place, item.strip()) for place, item in commas.pieces(text, "()")]
 
 
 def _without_note(item: str) -> str:

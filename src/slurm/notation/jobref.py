@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from slurm.notation import commas
 from slurm.notation.errors import NotationError
 from slurm.notation.taskset import TaskSet
 
@@ -51,20 +52,7 @@ def parse(text: str) -> JobRef:
 
 def parse_list(text: str) -> list[JobRef]:
     """Reads references separated by commas."""
-    return [parse(piece) for piece in split_list(text)]
-
-
-def split_list(text: str) -> list[str]:
-    """The references of a text, unread; commas inside brackets belong to the task ids."""
-    pieces: list[str] = []
-    start = depth = 0
-    for index, char in enumerate(text):
-        depth += (char == "[") - (char == "]")
-        if char == "," and depth == 0:
-            pieces.append(text[start:index])
-            start = index + 1
-    pieces.append(text[start:])
-    return pieces
+    return [parse(piece) for _, piece in commas.pieces(text)]
 
 
 def _parse_tasks(text: str, ids: str) -> TaskSet:
