@@ -195,7 +195,7 @@ complete -c slurm -n '__slurm_py_behind -m doctor' -l facts -d 'print what is kn
 complete -c slurm -n '__slurm_py_behind -m doctor' -l json -d 'print JSON'
 complete -c slurm -n '__slurm_py_behind -m adopt' -s h -l help -d 'show this help message and exit'
 complete -c slurm -n '__slurm_py_behind -m adopt' -l name -x -d 'which embedded cluster'
-complete -c slurm -n '__slurm_py_behind -m adopt' -s f -l conf -x -d 'the slurm.conf (default: $SLURM_CONF, /etc/slurm/slurm.conf)'
+complete -c slurm -n '__slurm_py_behind -m adopt' -s f -l conf -x -d 'the slurm.conf (default: $SLURM_CONF except for PAM, /etc/slurm/slurm.conf)'
 complete -c slurm -n '__slurm_py_behind -m adopt' -s N -l node -x -a '(__slurm_py_ask nodes | __slurm_py_listed)' -d 'the node (default: those of this machine)'
 complete -c slurm -n '__slurm_py_behind -m adopt' -s u -l user -x -a '(__slurm_py_ask users | __slurm_py_listed)' -d 'whose login it is (default: $PAM_USER)'
 complete -c slurm -n '__slurm_py_behind -m adopt' -l pid -x -d 'the process to adopt (default: the one that started this program)'

@@ -24,7 +24,7 @@ _ADOPTING = ("", "account", "open_session")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm adopt`."""
-    parser.add_argument("-f", "--conf", default="", metavar="FILE", help="the slurm.conf (default: $SLURM_CONF, /etc/slurm/slurm.conf)")
+    parser.add_argument("-f", "--conf", default="", metavar="FILE", help="the slurm.conf (default: $SLURM_CONF except for PAM, /etc/slurm/slurm.conf)")
     parser.add_argument("-N", "--node", default="", metavar="NAME", help="the node (default: those of this machine)")
     parser.add_argument("-u", "--user", default="", help="whose login it is (default: $PAM_USER)")
     parser.add_argument("--pid", type=int, default=0, help="the process to adopt (default: the one that started this program)")
@@ -42,7 +42,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     try:
         if kind not in _ADOPTING:
             raise NotPermitted(message=f"{_DENIED}`slurm adopt` is for account and session of PAM, not for {kind}")
-        job = _admit(name, options.pid or parent, options.conf or find_conf(environ) or "", options.node)
+        # What PAM's environment holds the user may have written (pam_env): it does not say whose spool is believed.
+        job = _admit(name, options.pid or parent, options.conf or find_conf({} if kind else environ) or "", options.node)
         if not options.pid and os.getppid() != parent:
             raise NotPermitted(message=f"{_DENIED}the session has ended")
     except SlurmError as error:
