@@ -88,7 +88,6 @@ PLANS = {
     "certificates come from slurm.key or from `slurm cert make`: no script is called": NEVER,
     "a command speaks to one cluster, the one of SLURM_CONF": 13,
     "an allocation of another cluster is not attached to from here: run it there, or use sbatch": 13,
-    "X11 is not forwarded": 14,
     "JSON is written the one way there is": NEVER,
     "one version of the JSON output exists": NEVER,
     "CPU frequencies are left alone": NEVER,

@@ -123,6 +123,7 @@ complete -c srun -l external-launcher -d 'a step for the daemons of a foreign la
 complete -c srun -l het-group -x -d 'components of a heterogeneous job for which steps are made'
 complete -c srun -l ignore-signals -x -d 'signals of which srun takes no notice'
 complete -c srun -l wait-for-children -d 'a task\'s further processes go on when it ends, and are waited for'
+complete -c srun -l x11 -a '(printf \'%s\\n\' \'all\' \'batch\' \'first\' \'last\' | __slurm_py_listed)' -d 'programs on the nodes show their windows where this is called'
 complete -c srun -l container-image -r -d 'image to run in'
 complete -c srun -l container-mounts -x -d 'folders that are there inside too'
 complete -c srun -l container-workdir -r -a '(__fish_complete_directories)' -d 'working directory inside'

@@ -18,6 +18,7 @@ from slurm.commands.launching.controller import Controller
 from slurm.commands.launching.loop import READ, Loop
 from slurm.commands.launching.program import Program, user_shell
 from slurm.commands.launching.signals import ENDING, Signals
+from slurm.commands.launching.step import X11_VARIABLE
 from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
@@ -66,7 +67,16 @@ class Call:
         self._stopped_by = 0
         self._program: Program | None = None
         self._kill_signal = _kill_signal(resolved)
-        self._added = {**container_options.inherited(resolved, present_folder()), **stack.variables(resolved)}
+        self._x11 = {X11_VARIABLE: self._forwarded()} if "x11" in resolved.settings else {}
+        self._added = {**self._x11, **container_options.inherited(resolved, present_folder()), **stack.variables(resolved)}
+
+    def _forwarded(self) -> str:
+        """For which nodes X11 is asked to be forwarded. SlurmError where it cannot be."""
+        from slurm.commands.launching import x11  # few allocations have windows
+
+        where = self._resolved.text("x11")
+        x11.wanted(where, self._controller.site.rules["prologflags"], self._shell.environ, "Job submit/allocate failed: ")
+        return where
 
     def watch(self, signals: Signals) -> None:
         """Hear signals in the loop."""

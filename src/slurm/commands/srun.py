@@ -19,7 +19,7 @@ from slurm.commands.launching.creation import StepCreation
 from slurm.commands.launching.endgame import Rules
 from slurm.commands.launching.loop import READ, Loop
 from slurm.commands.launching.signals import ENDING, Signals
-from slurm.commands.launching.step import Plan, Step
+from slurm.commands.launching.step import X11_VARIABLE, Forwarder, Plan, Step
 from slurm.commands.launching.terminal import RawTerminal, window
 from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
@@ -98,9 +98,30 @@ class Call:
         self._stopped_by = 0
         for part in parts:
             _container(part.resolved)  # what is wrong with it is told before anything is asked for
+        self._x11 = self._forwarding() if "jobid" in resolved.settings or not resolved.flag("test_only") else None
         self._ignored = _signals(resolved.text("ignore_signals"))
         if requests.binds_in_vain(resolved, self._controller.site.rules["taskplugin"]) and self._voice.level >= 0:
             shell.say("warning: --cpu-bind: tasks are not bound to CPUs here, TaskPlugin of slurm.conf has no task/affinity")
+
+    def _forwarding(self) -> Forwarder | None:
+        """Who forwards X11, as --x11 asks, or in a job as its salloc asked; None where nobody does. SlurmError."""
+        resolved, environ = self._resolved, self._shell.environ
+        inside = "jobid" in resolved.settings
+        where = environ.get(X11_VARIABLE, "") if inside else resolved.text("x11")
+        if inside and not where and "x11" in resolved.settings:
+            self._voice.info("Ignoring --x11 option for a job step within an existing job. Set x11 options at job allocation time.")
+        if not where:
+            return None
+        from slurm.commands.launching import x11  # few steps have windows
+
+        try:
+            display = x11.wanted(where, self._controller.site.rules["prologflags"], environ, "Unable to allocate resources: ")
+            return x11.Forwarding(self._loop, display, where)
+        except SlurmError as error:
+            if not inside:
+                raise
+            self._voice.verbose(f"X11 is not forwarded: {error.message}")
+            return None
 
     def watch(self, signals: Signals) -> None:
         """Hear signals in the loop."""
@@ -325,7 +346,7 @@ class Call:
             launch=launch, streams=streams, opened=redirect.open_streams(streams, folder, append=append),
             rules=self._rules(granted), label=resolved.flag("label"), unbuffered=resolved.flag("unbuffered") or terminal is not None,
             programs=multiprog.parse(self._programs, ntasks, resolved.rest[0]) if resolved.flag("multi_prog") else [],
-            no_kill=asked.get("no_kill") is True, window=(lambda: window(0)) if terminal else None)
+            x11=self._x11, no_kill=asked.get("no_kill") is True, window=(lambda: window(0)) if terminal else None)
 
     def _kills_on_bad_exit(self) -> bool:
         """As -K says, else KillOnBadExit; of an MPI program without one of its tasks nothing is left to do."""
@@ -351,6 +372,8 @@ class Call:
             level=self._voice.level, keep=resolved.flag("preserve_env"),
             leave_out=lambda name: self._voice.info(f"warning: variable {name} is no UTF-8 text, the tasks do not get it"))
         tasks.update({**_container(asked), **self._stack.variables(asked)})
+        if self._x11 is not None:
+            tasks[X11_VARIABLE] = self._resolved.text("x11") or self._shell.environ.get(X11_VARIABLE, "")
         return tasks
 
     def _terminal(self) -> tuple[int, int] | None:

@@ -231,7 +231,7 @@ UnkillableStepTimeout | sec | 60 | yes |
 UrlParserType | plugin | | later | the daemons do not answer HTTP
 VSizeFactor | percent | 0 | later | virtual memory is not limited
 WaitTime | sec | 0 | yes |
-X11Parameters | list | | later | X11 is not forwarded
+X11Parameters | list | | yes |
 """
 
 UNSHOWN = """
@@ -365,7 +365,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes",
         "Contain": "yes",
         "RunInJob": "later",
-        "X11": "later"},
+        "X11": "yes"},
+    "X11Parameters": {"home_xauthority": "yes"},
     "SlurmctldParameters": {
         "allow_root_on_nodes": "yes", "history_size": "yes", "history_time": "yes", "reboot_from_controller": "yes",
         "requeue_unproven": "yes"},

@@ -100,7 +100,7 @@ PriorityWeightTRES | The weights of resources: `CPU=1000,Mem=2000,GRES/gpu=3000`
 PrivateData | What users see of their own only: `accounts`, `events`, `jobs`, `nodes`, `partitions`, `reservations`, `usage`, `users`.
 ProctrackType | How the processes of a step are found: `proctrack/cgroup` holds every one of them, `proctrack/linuxproc` goes by parents.
 PrologEpilogTimeout | How long prologs and epilogs may take.
-PrologFlags | When prologs run: `Alloc`, `Contain`, `DeferBatch`, `ForceRequeueOnFail`, `NoHold`, `Serial`.
+PrologFlags | When prologs run: `Alloc`, `Contain`, `DeferBatch`, `ForceRequeueOnFail`, `NoHold`, `Serial`, `X11`.
 PropagatePrioProcess | Whether tasks get the nice value of the shell that submitted: 0 no, 1 yes, 2 one above slurmd's at least.
 PropagateResourceLimits | Which limits of the submitting shell jobs get.
 PropagateResourceLimitsExcept | Which they do not get.
@@ -162,6 +162,7 @@ TrackWCKey | Whether jobs have wckeys.
 UnkillableStepProgram | A program that is told of steps whose processes do not end.
 UnkillableStepTimeout | After how long that is so.
 WaitTime | How long the other tasks of a step have after the first one ended; 0 for ever.
+X11Parameters | `home_xauthority`: the cookie of a step's X11 display goes into its owner's ~/.Xauthority, not into a file of the step.
 ControlAddr | An older form of SlurmctldHost's address.
 DefCpuPerGPU | CPUs for each GPU of a job that asks for none.
 DefMemPerGPU | Memory for each GPU of a job that asks for none.

@@ -209,7 +209,7 @@ def _job_cluster(environ: Mapping[str, str]) -> str:
 
 RULES = ("srunprolog", "srunepilog", "killonbadexit", "waittime", "propagateresourcelimits", "propagateresourcelimitsexcept",
     "launchparameters",
-         "interactivestepoptions", "mpidefault", "plugstackconfig", "taskplugin")
+         "interactivestepoptions", "mpidefault", "plugstackconfig", "taskplugin", "prologflags")
 """Keys that say what srun and its kin do themselves."""
 
 

@@ -80,7 +80,8 @@ LAUNCH_OPTIONS: tuple[Option, ...] = (
     Option("ignore-signals", "", "text", commands="srun", metavar="SIGNALS", help="signals of which srun takes no notice"),
     Option("no-allocate", "Z", commands="srun", refused="a step needs an allocation", help="run without an allocation"),
     Option("wait-for-children", commands="srun", help="a task's further processes go on when it ends, and are waited for"),
-    Option("x11", "", "text", commands="srun salloc", optional="all", metavar="NODES", refused="X11 is not forwarded", help="forward X11"),
+    Option("x11", "", "text", commands="srun salloc", optional="all", metavar="all|batch|first|last",
+           help="programs on the nodes show their windows where this is called"),
 
     # salloc
     Option("bell", commands="salloc", env="SALLOC_BELL", help="ring the terminal's bell when the allocation is there"),

@@ -38,7 +38,7 @@ NEVER_SECONDS = 100 * 365 * 86400
 MAX_SECONDS_DIGITS = 9
 CASCADE_AT_ONCE = 100
 """Waiting jobs that are told of others' ends in one turn of the loop: some milliseconds."""
-REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it"}
+REFUSED_PROLOG_FLAGS = {"RunInJob": "prologs run beside the job, not in it"}
 RESTART_KEYS = (
     "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo",
     "SlurmctldLogFile",
@@ -232,6 +232,8 @@ def prolog_flags(conf: Config) -> list[str]:
     for name, why in REFUSED_PROLOG_FLAGS.items():
         if name.lower() in flags:
             raise ConfigError(message=f"{conf.path}: PrologFlags={name} is not carried out yet: {why}")
+    if "x11" in flags:
+        flags.add("contain")
     if flags & {"contain", "deferbatch"}:
         flags.add("alloc")
     if {"nohold", "contain"} <= flags:

@@ -174,7 +174,9 @@ class Node:
 
     def take_up(self, settings: NodeSettings) -> None:
         """What of a configuration that was read again holds at once."""
-        self.settings = self.settings._replace(scripts=settings.scripts, health=settings.health, task_scripts=settings.task_scripts, step_plugins=settings.step_plugins)
+        self.settings = self.settings._replace(
+            scripts=settings.scripts, health=settings.health, task_scripts=settings.task_scripts, step_plugins=settings.step_plugins,
+            x11=settings.x11, x11_home=settings.x11_home)
         self.scripts.use(settings.scripts)
 
     async def close(self) -> None:

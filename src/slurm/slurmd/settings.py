@@ -80,6 +80,8 @@ class NodeSettings(NamedTuple):
     files: Files
     step_plugins: Sequence[StepPlugin] = ()  # plugstack.conf
     reboot_program: str = ""
+    x11: bool = False  # PrologFlags=X11
+    x11_home: bool = False  # X11Parameters=home_xauthority
     log_form: str = ""  # LogTimeFormat
     syslog: str = ""  # SlurmdSyslogDebug
     line: str = ""  # of slurmd -Z: the NodeName line of its node
@@ -151,7 +153,8 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,
-        step_plugins=_step_plugins(config),
+        step_plugins=_step_plugins(config), x11="x11" in (word.lower() for word in config.words("PrologFlags")),
+        x11_home="home_xauthority" in (word.lower() for word in config.words("X11Parameters")),
         reboot_program=config.text("RebootProgram"), log_form=config.text("LogTimeFormat"), syslog=config.text("SlurmdSyslogDebug")), config
 
 

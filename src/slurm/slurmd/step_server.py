@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -242,6 +243,18 @@ class StepServer:
                 raise InvalidRequest("ESLURM_BAD_TASK_COUNT", hints=["one entry for each task is needed"])
         return share
 
+    def _x11(self, message: LaunchStep) -> dict[str, Any]:
+        """The fields of a StepRecord about X11. InvalidRequest, also where it is not forwarded here."""
+        if not message.x11_cookie:
+            return {}
+        if not self._node.settings.x11:
+            raise InvalidRequest(message="X11 forwarding not available", hints=["slurm.conf has no PrologFlags=X11"])
+        try:
+            bytes.fromhex(message.x11_cookie)
+        except ValueError as error:
+            raise InvalidRequest("SLURM_MALFORMED_MESSAGE", hints=["x11_cookie: no hexadecimal digits"]) from error
+        return {"x11_cookie": message.x11_cookie, "x11_screen": message.x11_screen, "x11_home": self._node.settings.x11_home}
+
     def _record(self, credential: StepCredential, share: NodeShare, message: LaunchStep) -> StepRecord:
         node = self._node
         gpus = list(share.gres["gpu"]) if "gpu" in share.gres else None
@@ -266,7 +279,7 @@ class StepServer:
             task_prologs=[message.task_prolog] if message.task_prolog else [],
             task_epilogs=[message.task_epilog] if message.task_epilog else [],
             wait_for_children=message.wait_for_children, mpi=message.mpi, places=message.places, size=message.ntasks,
-            sample_seconds=credential.sampling,
+            sample_seconds=credential.sampling, **self._x11(message),
             gpus=bool(credential.devices.get(node.settings.node))),
             credential.job_memory.get(node.settings.node, 0), share.cpus, credential.devices.get(node.settings.node, []))
 

@@ -74,6 +74,8 @@ Attempts = Annotated[list[tuple[JobNumber, Attempt]], Many(100_000)]
 
 
 CpuDistribution = Annotated[str, Text(words=("", "block", "cyclic", "fcyclic"))]
+Cookie = Annotated[str, Text(64)]
+Screen = Annotated[int, Whole(0, 999)]
 MpiType = Annotated[str, Text(words=("", "pmi2", "pmix"))]
 Places = Annotated[list[tuple[Name, Annotated[str, Text(1_048_576)]]], Many(65_536)]
 
@@ -432,6 +434,8 @@ class LaunchStep(Message):
     mpi: MpiType = ""  # what the tasks may ask their slurmstepd when they begin MPI
     places: Places = []  # with `mpi`: each node of the step with its ranks, as "0-3,8"
     wait_for_children: bool = False  # processes that tasks leave are not ended with them: the step lasts until they are gone
+    x11_cookie: Cookie = ""  # in hexadecimal digits, what X clients of this node show; "": they are not forwarded
+    x11_screen: Screen = 0
 
 
 class AttachStep(Message):

@@ -25,6 +25,7 @@ NOTICE = 9  # stepd → srun: text for srun's standard error, whole lines ("... 
 DONE = 10  # stepd → srun: all tasks ended, all output sent; the connection closes
 ABORTED = 11  # stepd → srun: JSON {"why": "timeout"|"cancelled"|...}: the step is being ended from outside
 EXCHANGE = 12  # both ways: a piece of what MPI tasks exchange at a fence; its first byte is one of those below
+X11 = 13  # both ways: a message of wire.x11_setup about an X client of this node
 PIECE, LAST, ABORTING = b"P", b"L", b"A"
 """More to come; the last piece; stepd → srun only: JSON {"rank": ...}, a task has aborted the whole step."""
 ALL_TASKS = 0xFFFFFFFF
@@ -52,7 +53,7 @@ def unpack(payload: bytes) -> tuple[int, int, bytes]:
     if len(payload) < PREFIX.size:
         raise ProtocolError(message="step message is too short")
     kind, task = PREFIX.unpack_from(payload)
-    if not STDIN <= kind <= EXCHANGE:
+    if not STDIN <= kind <= X11:
         raise ProtocolError(message=f"unknown step message kind {kind}")
     return kind, task, payload[PREFIX.size:]
 

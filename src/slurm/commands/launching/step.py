@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from slurm.commands.launching import redirect
 from slurm.commands.launching.controller import Controller
@@ -20,8 +20,19 @@ from slurm.commands.launching.voice import Voice
 from slurm.net import endpoint
 from slurm.wire import step_io
 
+X11_VARIABLE = "SLURM_PY_X11"
+"""By it the steps of an allocation learn what --x11 said when that was made."""
 _GROUP_SECONDS = 0.1
 """Tasks that end alike within this time share a line."""
+
+
+class Forwarder(Protocol):
+    """Who connects X clients of the nodes with the display here (`x11.Forwarding`)."""
+
+    def launch_fields(self, number: int, nodes: int) -> dict[str, object]: ...
+    def take(self, link: Link, payload: bytes) -> None: ...
+    def drained(self, link: Link) -> None: ...
+    def close(self) -> None: ...
 
 
 class Plan(NamedTuple):
@@ -34,6 +45,7 @@ class Plan(NamedTuple):
     programs: Sequence[list[str]] = ()  # --multi-prog: the argument list of each rank
     label: bool = False
     unbuffered: bool = False
+    x11: Forwarder | None = None
     no_kill: bool = False  # go on without a node that is lost
     window: Callable[[], tuple[int, int]] | None = None  # of the terminal that task 0 has
 
@@ -69,8 +81,13 @@ class Step:
         """Launch, and serve until the last node is done or nothing is waited for any more."""
         self._launch()
         self._source.start()
+        if self._plan.x11 is not None:
+            for link in self.links:
+                link.on_drained = self._drained(link, link.on_drained, self._plan.x11)
         self._loop.run(lambda: self.endgame.abandoned or all(link.gone for link in self.links))
         self._source.stop()
+        if self._plan.x11 is not None:
+            self._plan.x11.close()
         for name in ("wait", "end", "abort", "group", "job ended"):
             self._loop.cancel(name)
         for link in self.links:
@@ -79,6 +96,14 @@ class Step:
         self._say_ended()
         if self.endgame.terminated:
             self._voice.info(f"Force Terminated {self.name}")
+
+    @staticmethod
+    def _drained(link: Link, input_too: Callable[[], None], x11: Forwarder) -> Callable[[], None]:
+        def drained() -> None:
+            input_too()
+            x11.drained(link)
+
+        return drained
 
     def on_signal(self, number: int) -> None:
         """A signal reached srun while the step runs."""
@@ -93,7 +118,8 @@ class Step:
             ranks = link.ranks
             tasks = f"{len(ranks)} tasks: {ranks[0] if len(ranks) == 1 else f'[{rank_ranges(ranks)}]'}"
             self._voice.verbose(f"launching {self.name} on host {link.node}, {tasks}")
-            own = {"ranks": ranks, "node_rank": number, **place.get("launch", {})}
+            own = {"ranks": ranks, "node_rank": number, **place.get("launch", {}),
+                **(self._plan.x11.launch_fields(number, len(self.links)) if self._plan.x11 is not None else {})}
             if self._plan.programs:
                 own["multi_prog"] = [self._plan.programs[rank] for rank in ranks]
             address = endpoint.beside(str(place.get("beside", ""))) or endpoint.parse(str(place["address"]))
@@ -129,6 +155,8 @@ class Step:
             self.endgame.on_aborted(str(json.loads(data).get("why", "")))
         elif kind == step_io.EXCHANGE:
             self._on_exchange(link, data)
+        elif kind == step_io.X11 and self._plan.x11 is not None:
+            self._plan.x11.take(link, data)
         elif kind == step_io.FAILED:
             failure = json.loads(data)
             self._on_failed(link, str(failure["message"]), [str(hint) for hint in failure.get("hints", ())])

@@ -3,6 +3,7 @@
     <spool>/steps/job00012.1.batch/journal       first line the StepRecord, second how it ended; each a JSON object
                                   /slurm_script  the batch script, the owner's
                                   /step.sock     where the step's slurmstepd takes orders while it lives
+                                  /xauthority    the cookie of its X11 display, the owner's
                                   /pmix          files of its PMIx server, the owner's
                                   /processes     where there is no cgroup: pid and start of each process that became slurmstepd's child
 
@@ -30,6 +31,8 @@ SOCKET = "step.sock"
 PROCESSES = "processes"
 PMIX = "pmix"
 """The folder with the files of the step's PMIx server, where there is one."""
+XAUTHORITY = "xauthority"
+"""The file with the cookie of the step's X11 display, the owner's, where it has one."""
 EARLY = "early_input"
 """What srun had sent already when its connection was taken over."""
 GONE = (FileNotFoundError, NotADirectoryError)
@@ -151,6 +154,10 @@ class StepRecord(NamedTuple):
     private: Sequence[Sequence[str]] = []  # (what it lies over, where it lies) of the folders of which its job has its own
     private_shared: bool = False  # what the host mounts later is seen by its tasks too
     plugins: Sequence[Mapping[str, Any]] = []  # the site's around it: plugins.plugstack.StepPlugin
+    x11_cookie: str = ""  # hexadecimal digits: what X clients of its tasks show; "": they are not forwarded
+    x11_screen: int = 0
+    x11_home: bool = False  # whether it goes into its owner's ~/.Xauthority
+    x11_display: int = 0  # the number that it got here
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
 
     @property
@@ -336,7 +343,7 @@ def remove(path: str, seconds: float = REMOVE_SECONDS) -> None:
 
     OSError where something is left; what its owner made is being removed for so many seconds at most.
     """
-    for name in (SCRIPT, SOCKET, EARLY, PROCESSES, JOURNAL):  # the journal last: a folder without one counts as never begun
+    for name in (SCRIPT, SOCKET, EARLY, XAUTHORITY, PROCESSES, JOURNAL):  # the journal last: a folder without one counts as never begun
         try:
             os.unlink(os.path.join(path, name))
         except FileNotFoundError:

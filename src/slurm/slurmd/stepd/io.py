@@ -72,6 +72,8 @@ class StepIO:
         self._recent_bytes = 0
         self.gone = False
         self.on_exchange: Callable[[bytes], None] = _passed_over
+        self.on_x11: Callable[[bytes], None] = _passed_over
+        self.on_throttle: Callable[[], None] = _nothing
         self._watch_connection()
         if not line.ready:
             line.feed(early)
@@ -182,6 +184,23 @@ class StepIO:
             self._line.put(_frame(step_io.EXCHANGE, step_io.ALL_TASKS, piece))  # which is none of a sattach's business
             self._flush()
 
+    def x11(self, payload: bytes) -> None:
+        """A message about an X client of this node."""
+        if not self.gone:
+            self._line.put(_frame(step_io.X11, step_io.ALL_TASKS, payload))
+            self._flush()
+
+    def hold(self, change: int) -> None:
+        """So many more bytes of srun's wait for somebody who does not take them yet, or fewer."""
+        self._waiting += change
+        if not self.gone:
+            self._watch_connection()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether srun, or a sattach, does not take what there is."""
+        return self._stopped
+
     def done(self) -> None:
         """Everything was said; the connection closes when it has left."""
         if self._viewers:
@@ -227,6 +246,7 @@ class StepIO:
             self._stopped = not self._stopped
             for descriptor in self._outlets:
                 self._watch_outlet(descriptor)
+            self.on_throttle()
 
     def _watch_connection(self) -> None:
         interest = (READ if self._waiting <= _MUCH else 0) | (WRITE if self._line.blocked else 0)
@@ -290,6 +310,8 @@ class StepIO:
             set_window(self._terminal, _whole(size, "rows", _MOST_LINES), _whole(size, "cols", _MOST_LINES))
         elif kind == step_io.EXCHANGE:
             self.on_exchange(data)
+        elif kind == step_io.X11:
+            self.on_x11(data)
 
     def _lose(self) -> None:
         if not self.gone:

@@ -31,6 +31,7 @@ from slurm.slurmd.stepd.tasks import FAILED_STATUS, Streams, Task, environment_o
 from slurm.slurmd.stepd.timekeeping import Timekeeping
 from slurm.slurmd.stepd.usage.gatherer import Gatherer, of_short_step
 from slurm.slurmd.stepd.usage.reaping import Reaped, reap
+from slurm.slurmd.stepd.x11 import Display
 
 _CLOSELY_SECONDS = 0.1
 """A step that lasted so long may pay for what it read and wrote being looked up."""
@@ -62,6 +63,7 @@ class Step:
         self.cgroup: Cgroup | None = None
         self.mpi: Service | Pmix | None = None
         self.container: Inside | None = None
+        self.display: Display | None = None
         self.plugins_begun = False
         self._aborts = Aborts(loop, self._end_aborted)
         self._gatherer: Gatherer | None = None

@@ -11,6 +11,7 @@ import fcntl
 import json
 import mmap
 import os
+import pwd
 import signal
 import socket
 import termios
@@ -18,7 +19,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, private_mounts, program_file, task_scripts
+from slurm.notation import xauthority
+from slurm.slurmd.stepd import (
+    direct,
+    files,
+    home_xauthority,
+    kernel,
+    limits,
+    messages,
+    passing,
+    path,
+    private_mounts,
+    program_file,
+    task_scripts,
+)
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.container.inside import Inside
 from slurm.slurmd.stepd.files import CannotOpen, File
@@ -126,7 +140,8 @@ def start(birth: Birth) -> socket.socket:
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
     """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
     record = birth.record._replace(cpus=birth.record.cpus_of(birth.task.local))
-    if record.task_prologs or birth.container is not None or record.private or record.nice or record.bind_report or record.plugins:
+    if record.task_prologs or birth.container is not None or record.private or record.nice or record.bind_report or record.plugins or (
+            record.x11_cookie and record.x11_home):
         return 0
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
@@ -320,6 +335,19 @@ def _open_files(newborn: Newborn) -> None:
         passing.send(newborn.report, b"files", [newborn.opened[file] for file in handed])
 
 
+def _write_cookie(newborn: Newborn) -> None:
+    record = newborn.record
+    if not (record.x11_display and record.x11_home) or newborn.birth.task.local:
+        return
+    home = record.environment.get("HOME") or pwd.getpwuid(record.uid).pw_dir
+    host = os.uname().nodename.encode()
+    entry = xauthority.entry(xauthority.LOCAL, host, record.x11_display, bytes.fromhex(record.x11_cookie))
+    try:
+        home_xauthority.add(os.path.join(home, ".Xauthority"), entry)
+    except OSError as failure:
+        newborn.unsaid.append(f"X11 forwarding: {home}/.Xauthority cannot be written: {failure.strerror}")
+
+
 def _connect_streams(newborn: Newborn) -> None:
     streams = newborn.birth.streams
     for target, given in enumerate(streams[:3]):
@@ -349,7 +377,7 @@ def _enter_work_dir(newborn: Newborn) -> None:
 
 CHANGES: tuple[Callable[[Newborn], None], ...] = (
     _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _be_nice, _enter_private_folders, _become_owner,
-    _stay_with_stepd, _open_files,
+    _stay_with_stepd, _write_cookie, _open_files,
     _connect_streams, _enter_work_dir)
 """What happens in a new task before exec, in this order. A change of user resets what `_stay_with_stepd` asks for: hence twice."""
 

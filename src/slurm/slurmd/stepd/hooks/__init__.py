@@ -21,11 +21,12 @@ from slurm.slurmd.stepd.hooks.srun import Srun
 from slurm.slurmd.stepd.hooks.tasks import Tasks
 from slurm.slurmd.stepd.hooks.time_limit import TimeLimit
 from slurm.slurmd.stepd.hooks.title import Title
+from slurm.slurmd.stepd.hooks.x11 import X11
 from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
 
 HOOKS: tuple[Hook, ...] = (
-    Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Plugins(), Mpi(), Container(), Tasks(), Descent(), Memory(), Gathering())
+    Title(), Orders(), TimeLimit(), Srun(), Journal(), X11(), Group(), Plugins(), Mpi(), Container(), Tasks(), Descent(), Memory(), Gathering())
 """Orders are taken first and last.
 
 Cleaned up from the end: its last figures are taken, its cgroup goes, then its end is on record, then srun hears of it, then slurmd.
