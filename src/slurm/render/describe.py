@@ -12,7 +12,7 @@ import msgspec
 
 from slurm.core.events import Caller
 from slurm.model.errors import InvalidRequest, NotFound, SlurmError, Unsupported
-from slurm.model.ids import NodeName, step_name
+from slurm.model.ids import JobId, NodeName, step_name
 from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -66,8 +66,11 @@ def _jobs(view: View, message: Describe, caller: Caller) -> Text:
             return _structured("jobs", [json_job.job_record(job, view) for job in jobs], view, message, caller)
         return _blocks([scontrol_job.show_job(job, view, message.detail) for job in jobs], message, "No jobs in the system")
     found: list[Job] = []
-    numbered = _numbered(view)
-    for ref in map(_job_ref, message.names):
+    refs = list(map(_job_ref, message.names))
+    alone = [view.jobs.get(JobId(ref.job)) for ref in refs]
+    of_none = all(job is not None and not job.array_job and not job.het for job in alone)
+    numbered = {job.id: [job] for job in alone if job is not None} if of_none else _numbered(view)
+    for ref in refs:
         found += _named_jobs(numbered, ref)
     if message.format:
         return _structured("jobs", [json_job.job_record(job, view) for job in found], view, message, caller)
@@ -81,9 +84,9 @@ def _job_ref(text: str) -> JobRef:
         raise NotFound("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
 
 
-def _numbered(view: View) -> dict[int, list[Job]]:
+def _numbered(view: View) -> dict[JobId, list[Job]]:
     """Jobs by their number, those of arrays and components also by their array's or leader's."""
-    found: dict[int, list[Job]] = {}
+    found: dict[JobId, list[Job]] = {}
     for job in view.jobs.values():
         found.setdefault(job.id, []).append(job)
         of = job.array_job or job.het_job
@@ -92,9 +95,9 @@ def _numbered(view: View) -> dict[int, list[Job]]:
     return found
 
 
-def _named_jobs(numbered: dict[int, list[Job]], ref: JobRef) -> list[Job]:
+def _named_jobs(numbered: dict[JobId, list[Job]], ref: JobRef) -> list[Job]:
     """The jobs that a reference means: of an array its unstarted tasks first, then the others from the last."""
-    jobs = numbered.get(ref.job, [])
+    jobs = numbered.get(JobId(ref.job), [])
     if not jobs:
         raise NotFound("ESLURM_INVALID_JOB_ID")
     found = [job for job in jobs if matches(job, [ref])]

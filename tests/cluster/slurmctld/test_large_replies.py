@@ -9,6 +9,8 @@ import pytest
 import uvloop
 
 from slurm.slurmctld.beside import Beside, Places
+from slurm.slurmctld.handlers import looking
+from slurm.wire.messages import Describe
 from tests.cluster.slurmctld.conftest import ALICE, BOB, CONF, Play, Stage
 
 
@@ -102,3 +104,22 @@ def test_others_are_answered_while_a_hundred_thousand_rows_are_made(play: Play, 
     with caplog.at_level(logging.ERROR):
         play(scene, conf=CONF + "MaxArraySize=1000001\nMaxJobCount=1000000\n")
     assert not caplog.records
+
+
+def test_a_job_that_is_asked_for_by_its_number_is_found_among_thousands_without_a_process_beside(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(s: Stage) -> None:
+        client = s.client(ALICE)
+        first, second, array = [str(await client.submit(**asked)) for asked in ({}, {"hold": True}, {"array": "0-3", "hold": True})]
+        monkeypatch.setattr(looking, "MICROSECONDS", looking.A_JOB_IN_FULL + 1.5)  # three jobs are many
+        texts = [await client.ask("Describe", what="job", names=[name]) for name in (first, second)]
+        assert [text["text"].count("JobId=") for text in texts] == [1, 1]
+        assert "JobHeldUser" in texts[1]["text"] and f"JobId={first} " in texts[0]["text"]
+        monkeypatch.setattr(s.ctl.beside, "run", lambda *_, **__: 1 / 0)
+        assert await client.ask("Describe", what="job", names=[second]) == texts[1]
+        with pytest.raises(ZeroDivisionError):
+            await answer_of(s, array)
+
+    async def answer_of(s: Stage, job: str) -> object:
+        return await looking.on_describe(s.ctl, s.client(ALICE).session, Describe(what="job", names=[job]))
+
+    play(scene)

@@ -53,7 +53,7 @@ def _jobs(ctl: Controller, ids: Sequence[str], *, expand_arrays: bool) -> int:
     """
     jobs = ctl.cluster.jobs
     if 0 < len(ids) * A_JOB < MICROSECONDS and all(text.isascii() and text.isdigit() and len(text) < 10 and int(text) in jobs
-            and not jobs[JobId(int(text))].array_job for text in ids):
+            and not jobs[JobId(int(text))].array_job and not jobs[JobId(int(text))].het for text in ids):
         return len(ids)
     tasks = sum(ledger.shape.count for ledger in ctl.cluster.arrays.values()) if expand_arrays else 0
     return len(jobs) + tasks
@@ -85,8 +85,9 @@ async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes)
 def _cost(ctl: Controller, message: m.Describe) -> float:
     """What a description takes, in µs."""
     if message.what in ("job", "jobs_json", "step"):
-        return A_JOB_IN_FULL * (min(len(message.names), len(ctl.cluster.jobs)) or len(ctl.cluster.jobs)) + len(message.names
-            and ctl.cluster.jobs)
+        jobs = len(ctl.cluster.jobs)
+        sought = jobs if message.what == "step" else _jobs(ctl, message.names, expand_arrays=False)
+        return A_JOB_IN_FULL * (min(len(message.names), jobs) or jobs) + (sought if message.names else 0)
     if message.what == "assoc_mgr":
         return A_JOB_IN_FULL * (len(ctl.cluster.policy.book.associations) + len(ctl.cluster.policy.book.qos))
     if message.what in ("nodes_json", "sinfo_json") or (message.what == "node" and message.format):
