@@ -31,11 +31,11 @@ class Look:
         self.known: set[JobId] = set()
         self.aside: dict[JobId, Job] = {}
 
-    def add(self, key: Key, job: Job) -> None:
-        """The next one."""
+    def add(self, key: Key, job: Job, *, waits: bool) -> None:
+        """The next one; `waits`: it was not eligible, and is looked at again before anything starts."""
         pair = key, job
         self.all.append(pair)
-        if eligible(job):
+        if not waits:
             self.eligible.append(pair)
             self.known.add(job.id)
         else:

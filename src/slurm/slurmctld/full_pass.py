@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Sequence
 import msgspec
 
 from slurm.core.cluster import Cluster
+from slurm.core.gates.stack import eligible
 from slurm.model import msgpack
 from slurm.model.ids import JobId
 from slurm.model.job import Job
@@ -25,11 +26,12 @@ PART = 500
 
 
 class Looked(msgspec.Struct, array_like=True):
-    """A waiting job: its key in the order of the queue, and the number of its refusal (-1: it has none)."""
+    """A waiting job: its key in the order of the queue, the number of its refusal (-1: it has none), and whether it was eligible."""
 
     job: JobId
     key: Key
     refused: int
+    eligible: bool
 
 
 class Found(msgspec.Struct, array_like=True):
@@ -73,7 +75,7 @@ def looked(part: bytes) -> list[Looked]:
 def _found(outcome: Plan, order: Sequence[tuple[Key, Job]], place: int) -> Found:
     numbers: dict[Refusal, int] = {}
     refused = {job: numbers.setdefault(refusal, len(numbers)) for job, refusal in outcome.verdicts.items()}
-    parts = [msgpack.encode([Looked(job.id, key, refused.get(job.id, -1)) for key, job in order[first:first + PART]])
+    parts = [msgpack.encode([Looked(job.id, key, refused.get(job.id, -1), eligible(job)) for key, job in order[first:first + PART]])
              for first in range(0, len(order), PART)]
     return Found(outcome.proposals, outcome.forecasts, list(numbers), parts, place, outcome.faults, outcome.everybody, outcome.depth,
         outcome.ended_by, outcome.changes)

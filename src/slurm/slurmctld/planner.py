@@ -220,16 +220,7 @@ class Planner:
     async def _take_over(self, found: full_pass.Found, now: float) -> int:
         """Make what was found beside hold, part by part; returns how many jobs were started."""
         cluster = self._engine.cluster
-        settings, look = cluster.settings, Look()
-        for part in found.parts:
-            for looked in full_pass.looked(part):
-                job = cluster.pending.get(looked.job)
-                if job is not None:
-                    if not job.het:  # these share a place, not a priority
-                        job.priority = -looked.key[1]
-                    look.add(looked.key, job)
-            await asyncio.sleep(0)
-        self._queue.adopted(settings, look, found.place)
+        self._queue.adopted(cluster.settings, await self._looked(found), found.place)
         started = 0
         for proposals in _parts(found.proposals, PART // 10):
             if self._engine.stalled:
@@ -238,25 +229,35 @@ class Planner:
                 started += self._apply(proposals, self._now())
             await asyncio.sleep(0)
         self._change(found.changes)
-        await self._refuse(found)
+        await self._forget_gone()
         self.forecasts = found.forecasts
         self._policy.looked(found.refusals, full=True, everybody=found.everybody)
         self.last_pass = now
         self.passes += 1
         return started
 
-    async def _refuse(self, found: full_pass.Found) -> None:
-        """The verdicts of a look beside. What has left the queue meanwhile has none; of what has joined, quick passes know."""
-        verdicts, pending = self.verdicts, self._engine.cluster.pending
+    async def _looked(self, found: full_pass.Found) -> Look:
+        """The order of a look beside; the verdicts hold from now on. Of what has joined the queue meanwhile, quick passes know."""
+        look, pending, refusals = Look(), self._engine.cluster.pending, found.refusals
         for part in found.parts:
+            verdicts = self.verdicts
             for looked in full_pass.looked(part):
-                if looked.refused >= 0 and looked.job in pending:
-                    verdicts[looked.job] = found.refusals[looked.refused]
+                job = pending.get(looked.job)
+                if job is None:
+                    continue
+                if not job.het:  # these share a place, not a priority
+                    job.priority = -looked.key[1]
+                look.add(looked.key, job, waits=not looked.eligible)
+                if looked.refused >= 0:
+                    verdicts[looked.job] = refusals[looked.refused]
                 else:
                     verdicts.pop(looked.job, None)
             await asyncio.sleep(0)
-            if verdicts is not self.verdicts:
-                return  # a full pass here has found others
+        return look
+
+    async def _forget_gone(self) -> None:
+        """What has left the queue has no verdict."""
+        verdicts, pending = self.verdicts, self._engine.cluster.pending
         for ids in _parts(list(verdicts)):
             for job_id in ids:
                 if job_id not in pending:
