@@ -11,7 +11,6 @@ from slurm.notation import moment
 from slurm.render.explanation import lines
 from slurm.sdk.following.inspection import JobRecord, NodeRow, PartitionRow, QueueRow
 from slurm.sdk.following.past import Ending
-from slurm.sdk.following.status import Status, sentence
 
 
 class JobLine(BaseModel):
@@ -323,14 +322,14 @@ def job_line(row: QueueRow) -> JobLine:
     return JobLine(job_id=row.id, name=row.name, user=row.user, state=row.state, partition=row.partition, elements=row.tasks,
         nodes=row.nodes, cpus=row.cpus,
                    nodelist=row.nodelist, elapsed=row.used, time_limit=row.limit, reason=row.reason,
-                   why=sentence(Status(row.state, "", row.reason)))
+                   why=row.why)
 
 
 def job_details(job: JobRecord, source: Literal["controller", "accounting"] = "controller") -> JobDetails:
     """A record as an answer."""
     return JobDetails(
         job_id=job.id, name=job.name, user=job.user, account=job.account, state=job.state, reason=job.reason,
-        why=sentence(Status(job.state, job.exit_code, job.reason)), exit_code=job.exit_code, partition=job.partition, qos=job.qos,
+        why=job.why, exit_code=job.exit_code, partition=job.partition, qos=job.qos,
         nodes=job.nodes, cpus=job.cpus,
         nodelist=job.nodelist, requested=job.requested, allocated=job.allocated, dependency=job.dependency, submitted=job.submit,
         started=job.start, ended=job.end,

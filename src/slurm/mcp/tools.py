@@ -193,13 +193,13 @@ class Tools:
         while True:
             rows = inspection.queue(backend.ask, ids=sorted({str(ref.job) for ref in refs.values()}), states=["all"])
             found = {one: [row for row in rows if ending.covers(ref, row)] for one, ref in refs.items()}
-            finished = all(Status(row.state).finished for some in found.values() for row in some)
+            finished = all(row.status.finished for some in found.values() for row in some)
             left = timeout_seconds - (time.monotonic() - began)
             if finished or left <= 0:
                 break
             time.sleep(min(pause, left))
             pause = min(LONGEST, pause * GROWTH)
-        statuses = {row.id: Status(row.state, "", row.reason) for some in found.values() for row in some}
+        statuses = {row.id: row.status for some in found.values() for row in some}
         ended = [id for id, status in statuses.items() if status.finished]
         for id, status in backend.states([*ended, *(one for one, some in found.items() if not some)]).items():
             statuses[id] = statuses[id]._replace(exit_code=status.exit_code) if id in statuses else status
@@ -281,7 +281,7 @@ class Tools:
         record = inspection.job(cluster.backend.ask, job)[0]
         return answers.Submitted(job_id=job, script_path=path, working_directory=record.work_dir, stdout=record.stdout,
             stderr=record.stderr, state=record.state,
-                                 why=sentence(Status(record.state, "", record.reason)), validated=said)
+                                 why=record.why, validated=said)
 
     def _single(self, backend: Backend, job_id: str) -> JobRecord:
         """The one job that an id names, or the elements that still wait as one; Problem when it names several."""

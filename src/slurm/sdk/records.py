@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.backends.backend import Backend, Outputs, chdir
 from slurm.sdk.calls.folder import JobFiles, whole
+from slurm.sdk.following.inspection import QueueRow, queue
 from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
 from slurm.sdk.place import Place
@@ -47,7 +48,7 @@ def found(record: Path, cluster: Place, task: SlurmTask[..., Any], count: int | 
     except FileNotFoundError:
         return None
     files = JobFiles(told["folder"], told["key"])
-    seen: list[Row] | None = None if cluster.backend.name not in ALONE else []
+    seen: list[QueueRow] | None = None if cluster.backend.name not in ALONE else []
     if told["chunks"] is None:
         seen = rows(cluster.backend) if seen is None else seen
         chunks = _handed_in(cluster, seen, files, count)
@@ -70,7 +71,7 @@ def found(record: Path, cluster: Place, task: SlurmTask[..., Any], count: int | 
     return made
 
 
-def _handed_in(cluster: Place, seen: Sequence[Row], files: JobFiles, count: int | None) -> list[Chunk]:
+def _handed_in(cluster: Place, seen: Sequence[QueueRow], files: JobFiles, count: int | None) -> list[Chunk]:
     """What the cluster took of a job whose ids were never written down. Of an array that was not handed in to its end nothing is kept."""
     if count is None:
         job = latest(seen, files.script) or (f"ended-{files.key}" if os.path.exists(files.result) else "")
@@ -78,7 +79,7 @@ def _handed_in(cluster: Place, seen: Sequence[Row], files: JobFiles, count: int 
     chunks: list[Chunk] = []
     while (start := sum(chunk.size for chunk in chunks)) < count:
         script = files.script + (f".{start}" if start else "")
-        elements = {row.number: row.base for row in seen if row.script == script}
+        elements = {row.id: int(row.array_id) for row in seen if row.command == script}
         if not elements:
             break
         chunks.append(Chunk(str(min(elements.values())), start, len(elements)))
@@ -135,24 +136,14 @@ def _write(record: Path, told: dict[str, Any]) -> None:
         file.write(json.dumps(told).encode())
 
 
-class Row(NamedTuple):
-    """One job of the queue, or one element of an array with its number; ended ones too, as long as the cluster remembers them."""
-
-    base: int
-    number: int | None
-    script: str
+def rows(backend: Backend) -> list[QueueRow]:
+    """All jobs of this user and elements of arrays, ended ones too as long as the cluster remembers them; BackendError when it cannot be asked."""
+    return queue(backend.ask, mine=True, states=["all"], elements=True)
 
 
-def rows(backend: Backend) -> list[Row]:
-    """All jobs of this user; BackendError when the cluster cannot be asked."""
-    found = []
-    for line in backend.ask(["squeue", "-h", "-r", "-t", "all", "--me", "-o", "%F|%K|%o"]).splitlines():
-        base, number, script = line.split("|", 2)
-        found.append(Row(int(base), int(number) if number.strip().isdecimal() else None, script))
-    return found
-
-
-def latest(known: Sequence[Row], script: str, number: int | None = None) -> str:
+def latest(known: Sequence[QueueRow], script: str, number: int | None = None) -> str:
     """The id of the last attempt of the job with this script, or of that element of its array; "" when there is none."""
-    bases = [row.base for row in known if row.number == number and (row.script == script or row.script.startswith(f"{script}.again"))]
-    return "" if not bases else str(max(bases)) if number is None else f"{max(bases)}_{number}"
+    element = "" if number is None else f"_{number}"
+    bases = [int(row.array_id) for row in known if row.id == row.array_id + element
+             and (row.command == script or row.command.startswith(f"{script}.again"))]
+    return f"{max(bases)}{element}" if bases else ""

@@ -41,7 +41,7 @@ class Cluster:
 
 
 def row(id: str, state: str) -> QueueRow:
-    return QueueRow(id, id, id.partition("_")[0], state, "ada", "debug", "", "", 1, 1, "", "", "", "", "", "", "", 0, "", "", "name")
+    return QueueRow(id, id, id.partition("_")[0], state, "ada", "debug", "", "", 1, 1, "", "", "", "", "", "", "", 0, "", "", "", "name")
 
 
 def ended(cluster: Cluster, ids: list[str], *rows: QueueRow) -> dict[str, str]:

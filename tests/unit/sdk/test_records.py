@@ -11,7 +11,13 @@ import pytest
 from slurm import Cluster, WorkflowContext, task
 from slurm.sdk import context
 from slurm.sdk.backends.inline import InlineBackend
+from slurm.sdk.following.inspection import CELL, QUEUE, ROW
 from slurm.sdk.following.status import Status
+
+
+def _line(id: str, base: str, script: str) -> str:
+    """A line of squeue."""
+    return ROW + CELL.join({"%i": id, "%F": base, "%o": script}.get(one, "") for one in QUEUE) + "\n"
 
 
 class Killed(BaseException):
@@ -39,8 +45,8 @@ class Remembering(InlineBackend):
         return name
 
     def ask(self, words: Sequence[str]) -> str:
-        assert words[-1] == "%F|%K|%o"
-        return "".join(f"{name}|{number}|{path}\n" for name, array, path in self.jobs for number in (array or ["N/A"]))
+        assert words[4:] == ["--me", "-r", "-t", "all"]
+        return "".join(_line(name if number is None else f"{name}_{number}", name, path) for name, array, path in self.jobs for number in (array or [None]))
 
     def max_array(self) -> int:
         return self.most

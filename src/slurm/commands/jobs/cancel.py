@@ -46,7 +46,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     with which_cluster.opened(options) as cluster:
         backend = cluster.backend
         before = wanted.rows(backend, refs) if refs else sorted(inspection.queue(backend.ask, mine=True, elements=True), key=wanted.order)
-        live = [row for row in before if not _status(row).finished]
+        live = [row for row in before if not row.status.finished]
         if live and not _agreed(options, live, console):
             console.line("Nothing was cancelled.")
             return 1
@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
 
 def end(backend: Backend, refs: Sequence[JobRef], before: Sequence[QueueRow], patience: float = PATIENCE) -> list[Outcome]:
     """End those of these jobs that have not ended, which are all that `refs` name; what became of each, unknown ones too."""
-    live = [row for row in before if not _status(row).finished]
+    live = [row for row in before if not row.status.finished]
     problem = _cancel(backend, refs, live)
     after = _after(backend, live, patience)
     return [*(_outcome(row, after.get(row.id), problem) for row in before),
@@ -145,7 +145,3 @@ def _tell(console: Console, outcomes: Sequence[Outcome]) -> None:
         console.line(f"{done} of {len(outcomes)} jobs cancelled" + (f"; {len(bad) - SHOWN} more go on" if len(bad) > SHOWN else ""))
     if not outcomes:
         console.line("You have no jobs to cancel.")
-
-
-def _status(row: QueueRow) -> Status:
-    return Status(row.state, "", row.reason)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
-from slurm.commands.jobs import told, wanted
+from slurm.commands.jobs import wanted
 from slurm.notation import hostlist
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.backends.terminal import attach
@@ -57,7 +57,7 @@ def _running(records: Sequence[JobRecord]) -> JobRecord:
         raise Failure("SeveralJobs", f"{len(running)} elements of job {running[0].array_id} run", [
             f"give one of them: {', '.join(record.id for record in running[:8])}{' …' if len(running) > 8 else ''}"])
     first = records[0]
-    raise Failure("NotRunning", f"job {first.id} is {first.state}: a shell needs a job that runs", filter(None, [told.why(first)]))
+    raise Failure("NotRunning", f"job {first.id} is {first.state}: a shell needs a job that runs", filter(None, [first.why]))
 
 
 def _asked(record: JobRecord, nodes: Sequence[str], console: Console) -> str:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
-from slurm.commands.jobs import told, wanted
+from slurm.commands.jobs import wanted
 from slurm.notation import hostlist
 from slurm.notation.jobref import JobRef
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.following import inspection
 from slurm.sdk.following.inspection import JobRecord
-from slurm.sdk.following.status import Status
 
 DEBUGPY = 5678
 PAUSE, LONGEST, GROWTH = 0.5, 10.0, 1.5
@@ -69,12 +68,12 @@ def _running(backend: Backend, ref: JobRef, waits: bool, console: Console) -> Jo
         if running:
             return running[0]
         first = records[0]
-        over = Status(first.state).finished
+        over = first.status.finished
         if over or not waits:
             raise Failure("NotRunning", f"job {first.id} is {first.state}: there is nothing to debug", filter(None, [
-                told.why(first), "" if over else "--wait waits for it to begin"]))
+                first.why, "" if over else "--wait waits for it to begin"]))
         if not said:
-            console.note(f"job {first.id} is {first.state}: {told.why(first)}")
+            console.note(f"job {first.id} is {first.state}: {first.why}")
             said = True
         time.sleep(pause)
         pause = min(LONGEST, pause * GROWTH)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
-from slurm.commands.jobs import told, wanted
+from slurm.commands.jobs import wanted
 from slurm.notation import filenames, jobref
 from slurm.notation.filenames import Fields
 from slurm.notation.jobref import JobRef
@@ -46,9 +46,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         begun = any(record.state != "PENDING" for record in records)
         if not options.follow and not begun:
             raise Failure("NothingWritten", f"job {ref.show()} has written nothing yet: it is PENDING",
-                          [told.why(records[0]), "-f waits for it to begin"])
+                          [records[0].why, "-f waits for it to begin"])
         if options.follow and not begun:
-            console.note(f"job {ref.show()} is PENDING: {told.why(records[0])}")
+            console.note(f"job {ref.show()} is PENDING: {records[0].why}")
         if console.json:
             _answer(cluster, found, options, console)
         elif len(found) == 1:

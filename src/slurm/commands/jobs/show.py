@@ -48,12 +48,12 @@ def sheet(found: JobRecord) -> dict[str, str]:
     """A job's facts by the names under which they are shown, "" where there is nothing to say."""
     started = bool(found.start) and found.state != "PENDING"
     values = {
-        "State": found.state, "Why": told.why(found), "Name": found.name, "User": found.user, "Account": found.account,
+        "State": found.state, "Why": found.why, "Name": found.name, "User": found.user, "Account": found.account,
         "Partition": found.partition,
         "Submitted": _when(found.submit), "Started" if started else "Expected start": _when(found.start),
         "Ended" if found.state not in ("RUNNING", "PENDING", "SUSPENDED") else "Ends at the latest": _when(found.end) if started else "",
         "Run time": found.used if started else "", "Time limit": found.limit,
-        "Exit code": told.ending(found.exit_code) if _over(found.state) else "",
+        "Exit code": told.ending(found.exit_code) if found.status.finished else "",
         "Nodes": found.nodelist or f"{found.nodes} wanted"}
     stderr = found.stderr if found.stderr != found.stdout else ""
     return {**values, "CPUs": str(found.cpus or ""), "Asked for": found.requested,
@@ -70,13 +70,9 @@ def _several(console: Console, id: str, records: Sequence[JobRecord]) -> None:
                    "Time limit": first.limit, "Command": first.command,
                    "Work dir": first.work_dir}, title=f"Job {id}, {len(records)} lines")
     console.line()
-    rows = [[one.id, one.state, one.used, told.ending(one.exit_code) if _over(one.state) else "", one.nodelist, told.why(one)]
+    rows = [[one.id, one.state, one.used, told.ending(one.exit_code) if one.status.finished else "", one.nodelist, one.why]
         for one in records]
     console.table(["JOB ID", "STATE", "TIME", "EXIT CODE", "NODES", "WHY"], rows, free=("NODES", "WHY", "EXIT CODE"))
-
-
-def _over(state: str) -> bool:
-    return state not in ("PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING", "REQUEUED")
 
 
 def _when(moment: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from slurm.sdk.following.inspection import JobRecord, QueueRow
-from slurm.sdk.following.status import Status, sentence
 
 HEADER = ("JOB ID", "NAME", "STATE", "USER", "TIME", "PARTITION", "NODES", "WHERE OR WHY")
 FREE = ("NAME", "WHERE OR WHY")
@@ -22,12 +21,7 @@ def line(row: QueueRow) -> list[str]:
 
 def facts(row: QueueRow | JobRecord) -> dict[str, object]:
     """A row as JSON: its fields by their names, `why` in words."""
-    return {**row._asdict(), "why": why(row)}
-
-
-def why(row: QueueRow | JobRecord) -> str:
-    """Why it waits or how it ended, in words."""
-    return sentence(Status(row.state, "", row.reason))
+    return {**row._asdict(), "why": row.why}
 
 
 def counted(counts: Mapping[str, int]) -> str:

@@ -18,7 +18,7 @@ from slurm.sdk.cluster import Cluster
 from slurm.sdk.following import inspection, past
 from slurm.sdk.following.ending import covers
 from slurm.sdk.following.inspection import QueueRow, UnknownJob
-from slurm.sdk.following.status import UNKNOWN, Status
+from slurm.sdk.following.status import UNKNOWN
 
 AROUND = 6
 """Lines of a screen that are not rows of the table."""
@@ -63,13 +63,13 @@ class Watching:
         changed = [row for id, row in self.seen.items() if id not in before or before[id].state != row.state]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
         lines = [f"{stamp[11:]}  {row.id}  {printable(row.name)}  {f'{before[row.id].state} → ' if row.id in before else ''}{row.state}"
-                 f"{f'  {row.nodelist}' if row.nodelist else ''}{f'  ({told.why(row)})' if told.why(row) else ''}" for row in changed]
-        return Picture(self._drawing, lines, [{"time": stamp, **told.facts(row)} for row in changed], all(map(_over, self.seen.values())))
+                 f"{f'  {row.nodelist}' if row.nodelist else ''}{f'  ({row.why})' if row.why else ''}" for row in changed]
+        return Picture(self._drawing, lines, [{"time": stamp, **told.facts(row)} for row in changed], all(row.status.finished for row in self.seen.values()))
 
     def pause(self, seconds: float) -> None:
         """Wait for a while, not longer than until all have ended."""
-        waiting = [row.id for row in self.seen.values() if not _over(row) and "[" not in row.id]
-        if len(waiting) == len([row for row in self.seen.values() if not _over(row)]):
+        waiting = [row.id for row in self.seen.values() if not row.status.finished and "[" not in row.id]
+        if len(waiting) == len([row for row in self.seen.values() if not row.status.finished]):
             self._cluster.tracker.wait(waiting, seconds)
         else:
             time.sleep(seconds)
@@ -97,7 +97,7 @@ class Watching:
 
     def _ended(self, gone: Mapping[str, QueueRow]) -> dict[str, QueueRow]:
         """How those stand that the queue no longer shows."""
-        left = [id for id, row in gone.items() if not _over(row)]
+        left = [id for id, row in gone.items() if not row.status.finished]
         bases = list(dict.fromkeys(wanted.parted(id)[0] for id in left))
         rows = {row.id: row for row in inspection.queue(self._cluster.backend.ask, states=wanted.KNOWN, ids=bases,
             elements=True)} if left else {}
@@ -106,8 +106,8 @@ class Watching:
     def _drawing(self) -> Drawing:
         import shutil
 
-        rows = sorted(self.seen.values(), key=lambda row: (_over(row), row.state == "PENDING"))
-        if len(rows) == 1 and self._refs and not _over(rows[0]):
+        rows = sorted(self.seen.values(), key=lambda row: (row.status.finished, row.state == "PENDING"))
+        if len(rows) == 1 and self._refs and not rows[0].status.finished:
             return laid_out(show.sheet(wanted.records(self._cluster.backend, self._refs[0])[0]), f"Job {rows[0].id}")
         room = max(3, shutil.get_terminal_size().lines - AROUND)
         more = f", {len(rows) - room} more lines" if len(rows) > room else ""
@@ -132,10 +132,6 @@ def _each(seen: Mapping[str, QueueRow], now: Mapping[str, QueueRow]) -> Iterator
             for task in jobref.parse(id).tasks or ():
                 if task not in waiting.get(row.array_id, ()):
                     yield f"{row.array_id}_{task}", row._replace(id=f"{row.array_id}_{task}")
-
-
-def _over(row: QueueRow) -> bool:
-    return Status(row.state).finished
 
 
 def _code(backend: Backend, id: str) -> str:

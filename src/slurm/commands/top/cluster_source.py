@@ -15,7 +15,6 @@ from slurm.sdk.errors import BackendError
 from slurm.sdk.following import ending, explaining, inspection
 from slurm.sdk.following.explaining import Explaining
 from slurm.sdk.following.inspection import JobRecord, NodeRow, QueueRow
-from slurm.sdk.following.status import Status, sentence
 from slurm.sdk.following.using import Looks, Use, Using
 
 log = logging.getLogger("slurm.top")
@@ -77,8 +76,7 @@ class ClusterSource:
         if job.state == "PENDING" and isinstance(self._backend, Explaining):
             found = explaining.explanation(self._backend, job.id)
             return [found.sentence, *lines(found)[1:]]
-        told = sentence(Status(job.state, job.exit_code, job.reason))
-        return [told] if told else []
+        return [job.why] if job.why else []
 
     def log(self, path: str, start: int) -> Part:
         """What was added to the file; over ssh only that travels."""

@@ -17,6 +17,7 @@ from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import Promise
 from slurm.sdk.calls.raised import read_error
 from slurm.sdk.errors import SdkError, SubmissionError
+from slurm.sdk.following.inspection import queue
 from slurm.sdk.following.retry import Retry
 from slurm.sdk.following.status import Status
 from slurm.sdk.following.tracker import LATER, Home
@@ -148,18 +149,18 @@ class Attempts:
         memory, time = self._policy.memory ** tries.memory, self._policy.time ** tries.time
         if memory > 1:
             name = next((name for name in MEMORY if options.get(name)), "mem")
-            had = size.parse_mb(options.get(name) or self._had(key, "%m"))
+            had = size.parse_mb(options.get(name) or self._had(key)[0])
             if had:  # 0 is all that the node has: there is no more
                 options[name] = f"{math.ceil(had * memory)}M"
         if time > 1:
-            seconds = duration.parse(options.get("time") or self._had(key, "%l"))
+            seconds = duration.parse(options.get("time") or self._had(key)[1])
             if seconds > 0:
                 options["time"] = duration.show_clock(math.ceil(seconds * time))
 
-    def _had(self, key: str, field: str) -> str:
-        """What the cluster gave to the first attempt where the task did not say."""
-        said = self._cluster.backend.ask(["squeue", "-h", "-t", "all", "-j", key, "-o", field]).split()
-        return said[0] if said else "0"
+    def _had(self, key: str) -> tuple[str, str]:
+        """The memory and time that the cluster gave to the first attempt where the task did not say; "0" where it has forgotten that."""
+        said = queue(self._cluster.backend.ask, ids=[key], states=["all"])
+        return (said[0].memory or "0", said[0].limit or "0") if said else ("0", "0")
 
     def _files(self, key: str) -> JobFiles:
         number = self._elements[key]

@@ -12,7 +12,6 @@ from slurm.notation.jobref import JobRef
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, BackendTimeout
 from slurm.sdk.following.inspection import JobRecord, QueueRow, queue
-from slurm.sdk.following.status import Status
 
 PATIENCE = 3.0
 SHORTEST, GROWTH = 0.05, 1.6
@@ -41,7 +40,7 @@ def cancel(backend: Backend, ids: Sequence[str], patience: float = PATIENCE) -> 
     """
     refs = {one: jobref.parse(plain(one)) for one in ids}
     before = _standing(backend, refs)
-    living = [one for one in ids if any(_lives(row) for row in before[one])]
+    living = [one for one in ids if any(not row.status.finished for row in before[one])]
     refused: dict[str, str] = {}
     if living:
         try:
@@ -51,7 +50,7 @@ def cancel(backend: Backend, ids: Sequence[str], patience: float = PATIENCE) -> 
         except BackendError as error:
             refused = _refused(living, refs, str(error))
     after, pause, deadline = _standing(backend, refs) if living else before, SHORTEST, time.monotonic() + patience
-    while time.monotonic() < deadline and any(_lives(row) for one in living if one not in refused for row in after[one]):
+    while time.monotonic() < deadline and any(not row.status.finished for one in living if one not in refused for row in after[one]):
         time.sleep(pause)
         pause *= GROWTH
         after = _standing(backend, refs)
@@ -87,17 +86,13 @@ def _standing(backend: Backend, refs: dict[str, JobRef]) -> dict[str, list[Queue
     return {one: [row for row in rows if covers(ref, row)] for one, ref in refs.items()}
 
 
-def _lives(row: QueueRow) -> bool:
-    return not Status(row.state).finished
-
-
 def _ending(id: str, lived: bool, before: Sequence[QueueRow], after: Sequence[QueueRow], refusal: str) -> Ending:
     states = ", ".join(sorted({row.state for row in after}))
     if not before:
         return Ending(id, "unknown", "", f"the cluster knows no job {id}: it never was, or it ended too long ago")
     if not lived:
         return Ending(id, "ended", states, f"job {id} had ended before: {states}")
-    if any(_lives(row) for row in after):
+    if any(not row.status.finished for row in after):
         if refusal:
             return Ending(id, "refused", states, f"job {id} goes on ({states}): {refusal}")
         return Ending(id, "ending", states, f"job {id} was told to end and is {states} still: it has some time to clean up")

@@ -16,7 +16,6 @@ from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following import inspection
 from slurm.sdk.following.inspection import JobRecord, UnknownJob
-from slurm.sdk.following.status import Status, sentence
 
 log = logging.getLogger("slurm.sdk")
 
@@ -70,7 +69,7 @@ def _of_record(record: JobRecord, now: float) -> Explanation:
     start = moment.parse(record.start, now, past=True) if record.start else 0.0
     return Explanation(
         job=record.id, name=record.name, user=record.user, partition=record.partition, state=record.state, at=now, reason=record.reason,
-        sentence=sentence(Status(record.state, record.exit_code, record.reason)) or _otherwise(record),
+        sentence=record.why or _otherwise(record),
         evidence=[("depends on", record.dependency)] if pending and record.dependency else [],
         start=start, nodes=record.nodelist or record.fields.get("SchedNodeList", "").replace("(null)", ""))
 
@@ -79,6 +78,6 @@ def _otherwise(record: JobRecord) -> str:
     """What to say of a job whose reason says nothing."""
     if record.state == "PENDING":
         return "it waits"
-    if Status(record.state).finished:
+    if record.status.finished:
         return f"it ended at {record.end}" if record.end else "it has ended"
     return f"it does not wait: it has {record.nodelist}" if record.nodelist else "it does not wait"

@@ -15,6 +15,7 @@ from slurm.notation.errors import NotationError
 from slurm.notation.filenames import Fields
 from slurm.sdk.backends.backend import JOBS_A_QUESTION
 from slurm.sdk.errors import BackendCommandError
+from slurm.sdk.following.status import Status, sentence
 
 NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
 """In what sacct and sreport say where no accounts are kept."""
@@ -72,7 +73,7 @@ Ask = Callable[[Sequence[str]], str]
 ROW, CELL = "\x1e", "\x1f"
 """The separators of ASCII: no name that can be typed holds them."""
 NOTHING = frozenset(("(null)", "N/A", "n/a", "None", "Unknown", "NONE"))
-QUEUE = ("%i", "%A", "%F", "%T", "%u", "%P", "%a", "%q", "%D", "%C", "%m", "%N", "%V", "%S", "%e", "%M", "%l", "%Q", "%E", "%r", "%j")
+QUEUE = ("%i", "%A", "%F", "%T", "%u", "%P", "%a", "%q", "%D", "%C", "%m", "%N", "%V", "%S", "%e", "%M", "%l", "%Q", "%E", "%r", "%o", "%j")
 PARTITIONS = ("%P", "%a", "%l", "%D", "%T", "%C", "%m", "%G", "%N")
 _TEXTS = frozenset(("Command", "SubmitLine", "WorkDir", "StdErr", "StdIn", "StdOut", "Comment", "AdminComment", "SystemComment", "Extra",
     "OS", "Reason"))
@@ -88,7 +89,8 @@ class QueueRow(NamedTuple):
     """A line of the queue. `id` as users write it ("12", "12_3", "12_[4-9%2]"), `raw_id` the number of its own that an array's element has
     too.
 
-    Times are as squeue writes them ("2026-11-21T06:35:11", "1-02:03:04"), "" where there is none; `memory` with its unit ("100M"), a node.
+    Times are as squeue writes them ("2026-11-21T06:35:11", "1-02:03:04"), "" where there is none; `memory` with its unit ("100M"), a node; `command` is
+    the script, with its arguments behind it.
     """
 
     id: str
@@ -111,7 +113,18 @@ class QueueRow(NamedTuple):
     priority: int
     dependency: str
     reason: str
+    command: str
     name: str
+
+    @property
+    def status(self) -> Status:
+        """How it stands."""
+        return Status(self.state, "", self.reason)
+
+    @property
+    def why(self) -> str:
+        """Why it waits or how it ended, in words."""
+        return sentence(self.status)
 
     @property
     def tasks(self) -> int:
@@ -158,6 +171,16 @@ class JobRecord(NamedTuple):
     stdout: str
     stderr: str
     fields: dict[str, str]
+
+    @property
+    def status(self) -> Status:
+        """How it stands."""
+        return Status(self.state, self.exit_code, self.reason)
+
+    @property
+    def why(self) -> str:
+        """Why it waits or how it ended, in words."""
+        return sentence(self.status)
 
 
 class PartitionRow(NamedTuple):

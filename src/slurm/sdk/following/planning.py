@@ -41,7 +41,6 @@ from slurm.sched.suggestions import suggest
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.inspection import NOTHING, Ask, JobRecord, job_record, records
-from slurm.sdk.following.status import Status, sentence
 from slurm.slurmctld import setup
 
 KEYS = (
@@ -406,7 +405,7 @@ def planned(found: ReportedCluster) -> Planned:
     verdicts = dict(outcome.verdicts)
     for job_id, one in found.jobs.items():
         if one.allocation is None and not one.plannable:
-            verdicts[job_id] = Refusal(one.told.reason, sentence(Status(one.told.state, "", one.told.reason)) or "it waits")
+            verdicts[job_id] = Refusal(one.told.reason, one.told.why or "it waits")
     return Planned(starts, verdicts, queue)
 
 

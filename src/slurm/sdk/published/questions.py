@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from slurm.notation import duration
+from slurm.notation.errors import NotationError
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendCommandError, BackendError, SdkError
@@ -199,8 +201,7 @@ def _tail(read: Any, lines: int) -> str:
 
 def _seconds(text: str) -> float | None:
     """Seconds of `[days-]hours:minutes:seconds`."""
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", text)
-    if found is None:
+    try:
+        return float(duration.parse(text))
+    except NotationError:
         return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

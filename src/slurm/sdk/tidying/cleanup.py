@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from slurm.sdk.backends.backend import Backend, Distant
 from slurm.sdk.errors import BackendError, InvalidOption
+from slurm.sdk.following.inspection import queue
 from slurm.sdk.place import Place
 from slurm.sdk.tidying import cleaning
 from slurm.sdk.tidying.removed import Cleanup, Removed
@@ -46,9 +47,8 @@ def cleanup(cluster: Place, *, older_than: float | timedelta = timedelta(days=7)
 def live_scripts(backend: Backend) -> Sequence[str]:
     """Where the scripts of this user's jobs lie that have not ended; BackendError when the cluster cannot tell: then nothing may be
     removed."""
-    out = backend.ask(["squeue", "-h", "--me", "-o", "%o"])
     # What stands behind the path are arguments of the script, which those of ours have not.
-    return sorted({line for line in out.splitlines() if line.startswith("/")})
+    return sorted({row.command for row in queue(backend.ask, mine=True) if row.command.startswith("/")})
 
 
 def _cleaned(cluster: Place, wish: dict[str, Any]) -> dict[str, Any]:

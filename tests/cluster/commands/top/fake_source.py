@@ -16,7 +16,7 @@ def job(id: str, state: str = "RUNNING", *, user: str = "ada", name: str = "trai
     """A line of the queue."""
     base = id.partition("_")[0]
     return QueueRow(id, id, base if "_" in id else "", state, user, partition, "lab", "normal", 1, cpus, "4G", "cn01" if state == "RUNNING" else "", "", "", "",
-                    used, "1:00:00", 1, "", reason, name)
+                    used, "1:00:00", 1, "", reason, "", name)
 
 
 def record(row: QueueRow, stdout: str = "", **fields: str) -> JobRecord:

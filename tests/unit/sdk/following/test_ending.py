@@ -107,5 +107,5 @@ def test_what_is_no_id_is_refused_before_anything_is_asked() -> None:
     ("3_[1-2]", "3_2", "5", True), ("12", "12", "12", True), ("12", "12_3", "15", True), ("15", "12_3", "15", True), ("12_[1-2]", "12_3", "15", False),
     ("1", "12", "12", False), ("12_3", "12", "12", False), ("12", "12+1", "13", True), ("12+1", "12+1", "13", True), ("12+2", "12+1", "13", False)])
 def test_an_id_covers_the_lines_that_hold_some_of_it(id: str, row: str, raw: str, covered: bool) -> None:
-    found = QueueRow(row, raw, row.partition("_")[0], *[""] * 5, 1, 1, *[""] * 7, 1, *[""] * 3)
+    found = QueueRow(row, raw, row.partition("_")[0], *[""] * 5, 1, 1, *[""] * 7, 1, *[""] * 4)
     assert ending.covers(jobref.parse(id), found) is covered

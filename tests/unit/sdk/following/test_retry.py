@@ -15,6 +15,7 @@ from slurm import Cluster, DependencyFailed, InvalidOption, Job, JobNodeFailed, 
 from slurm.sdk.backends.inline import InlineBackend
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import SubmissionError
+from slurm.sdk.following.inspection import CELL, QUEUE, ROW
 from slurm.sdk.following.retry import Retry
 from slurm.sdk.following.status import Status
 
@@ -60,7 +61,7 @@ class Ending(InlineBackend):
         self._status[job] = Status(state)
 
     def ask(self, words: Sequence[str]) -> str:
-        return {"%m": "500M\n", "%l": "10:00\n"}[words[-1]]
+        return ROW + CELL.join({"%m": "500M", "%l": "10:00"}.get(one, "") for one in QUEUE) + "\n"
 
     def cancel(self, ids: Sequence[str]) -> None:
         self.cancelled += ids

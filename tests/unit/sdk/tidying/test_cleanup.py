@@ -13,7 +13,13 @@ import pytest
 
 from slurm import BackendError, Cluster, InvalidOption, task
 from slurm.sdk.backends.inline import InlineBackend
+from slurm.sdk.following.inspection import CELL, QUEUE, ROW
 from tests.cluster.sdk.far_side import FarSide
+
+
+def _line(script: str) -> str:
+    """A line of squeue."""
+    return ROW + CELL.join({"%o": script}.get(one, "") for one in QUEUE) + "\n"
 
 
 class Queued(InlineBackend):
@@ -25,7 +31,7 @@ class Queued(InlineBackend):
     def ask(self, words: Sequence[str]) -> str:
         if self.down:
             raise BackendError("no answer")
-        return "".join(f"{script}\n" for script in self.live) if words[0] == "squeue" else ""
+        return "".join(map(_line, self.live)) if words[0] == "squeue" else ""
 
 
 @task
@@ -170,7 +176,8 @@ def test_over_ssh_it_is_done_on_the_other_side(tmp_path: Path) -> None:
     far = FarSide(tmp_path)
     try:
         far.script("sbatch", "echo 1")
-        far.script("squeue", f"echo '{far.home}/jobs/add/20200101_000000_00000001/slurm_job_20200101_000000_00000001_script.sh'")
+        (far.home / "queue").write_text(_line(f"{far.home}/jobs/add/20200101_000000_00000001/slurm_job_20200101_000000_00000001_script.sh"))
+        far.script("squeue", f"cat '{far.home}/queue'")
         for number in range(3):
             (folder := far.home / "jobs" / "add" / f"20200101_000000_0000000{number}").mkdir(parents=True)
             (folder / f"slurm_job_{folder.name}_script.sh").write_text("x")
