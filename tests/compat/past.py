@@ -12,6 +12,7 @@ import msgspec
 
 from slurm.model.accounting import Extreme, JobFilter, JobRecord, JobRow, StepRecord, TresUsage, Usage
 from slurm.model.ids import STEP_NAMES, Gid, JobId, NodeName, StepId, Uid
+from slurm.model.policy import Qos
 from slurm.model.states import JobState
 from slurm.notation import exitstatus, tres
 
@@ -124,6 +125,8 @@ class Past:
         """The reply, as it would come over the wire."""
         if message["type"] == "FetchPayload":
             return {"type": "PayloadFetched", "content": self._payloads.get(str(message["digest"]))}
+        if message["type"] == "ListPolicy":
+            return {"type": "PolicyListed", "records": msgspec.to_builtins([Qos(id=1, name="normal"), Qos(id=2, name="high")])}
         assert message["type"] == "FindJobs"
         wanted = msgspec.convert(msgspec.json.decode(msgspec.json.encode(message["wanted"])), JobFilter)
         start = int(str(message.get("after") or 0))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from slurm.client.policy import PolicyDoor
 from slurm.commands.shell import Shell
 from slurm.model.accounting import JobFilter, JobRow
 from slurm.model.errors import NotationError
 from slurm.model.ids import STEP_NAMES, Gid, JobId, StepId, Uid
+from slurm.model.policy import Qos
+from slurm.model.policy_change import QOS, Which
 from slurm.model.states import JOB_FLAGS, STATE_NAMES, JobState
 from slurm.notation import jobref
 from slurm.options.errors import OptionError
@@ -54,8 +57,8 @@ class Question(NamedTuple):
         return bool(self.references) and all(reference.step for reference in self.references)
 
 
-def question(shell: Shell, resolved: Resolved) -> Question:
-    """What the options ask for; OptionError in Slurm's words where one is wrong."""
+def question(shell: Shell, resolved: Resolved, qos: list[str] | None = None) -> Question:
+    """What the options ask for; OptionError in Slurm's words where one is wrong. `qos`: those of --qos as they are known."""
     references = _references(resolved)
     whole = _whole_hetjob(resolved)
     if whole == "yes":
@@ -74,7 +77,7 @@ def question(shell: Shell, resolved: Resolved) -> Question:
         "users": users, "uids": uids, "gids": gids,
         "accounts": resolved.texts("accounts"), "associations": _numbers(resolved.texts("associations")),
         "partitions": resolved.texts("partition"),
-        "qos": resolved.texts("qos"), "wckeys": resolved.texts("wckeys"), "names": resolved.texts("name"),
+        "qos": resolved.texts("qos") if qos is None else qos, "wckeys": resolved.texts("wckeys"), "names": resolved.texts("name"),
         "reasons": resolved.texts("reason"),
         "constraints": resolved.texts("constraints"), "nodes": _nodes(resolved), "since": window.since, "until": window.until,
         "cpus": _range(resolved, "ncpus", "cpu"), "node_counts": _range(resolved, "nnodes", "node"), "time_limits": _limits(resolved),
@@ -86,6 +89,26 @@ def question(shell: Shell, resolved: Resolved) -> Question:
         fields["duplicates"] = True
         filters.append(JobFilter(**fields, flags=flags))  # type: ignore[arg-type]
     return Question(filters, references, window, whole == "no")
+
+
+def known_qos(shell: Shell, resolved: Resolved) -> list[str]:
+    """The QOS of --qos as accounting spells them, removed ones too; OptionError in Slurm's words for one that it does not know."""
+    if not resolved.text("qos"):
+        return []
+    asked = resolved.texts("qos")
+    if not asked:
+        raise _WrongQos("You gave me an empty qos list")
+    names = [one.name for one in cast("list[Qos]", PolicyDoor(shell.accounting_channel()).records(QOS, Which(with_deleted=True)))]
+    known = {name.lower(): name for name in names}
+    for word in asked:
+        if word.lower() not in known:
+            raise _WrongQos(f"You gave a bad qos '{word}'. Valid QOS's are {','.join(names)}")
+    return [known[word.lower()] for word in asked]
+
+
+class _WrongQos(OptionError):
+    def __init__(self, first: str) -> None:
+        super().__init__("problem processing qos list", exit_code=1, fatal=True, preface=[first])
 
 
 def _whole_hetjob(resolved: Resolved) -> str:

@@ -55,7 +55,7 @@ def _sacct(shell: Shell) -> int:
     if payload and resolved.settings.get("jobs") is None:
         what = _PAYLOADS[payload][0]
         raise OptionError(f"When requesting {what} you must also request specific jobs with the '-j' option.", exit_code=1, fatal=True)
-    question = past_jobs.question(shell, resolved)
+    question = past_jobs.question(shell, resolved, past_jobs.known_qos(shell, resolved))
     if resolved.number("verbose"):
         states = [state.name for state in question.filters[0].states]
         shell.say(past_jobs.shown_window(question.window, states, shell.now()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
-from collections.abc import Mapping
+import pwd
+from collections.abc import Callable, Mapping
 
 from slurm.commands import cli_filter, plugstack
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
@@ -66,11 +68,23 @@ def _request(shell: Shell, resolved: Resolved, script: BatchScript) -> Message:
 
 
 def _require_root(resolved: Resolved) -> None:
+    _require_known(resolved.text("uid"), "uid", pwd.getpwnam)
+    _require_known(resolved.text("gid"), "gid", grp.getgrnam)
     for option in _AS.values():
         if resolved.text(option) and os.geteuid() != 0:
             raise OptionError(f"--{option} only permitted by root user", exit_code=1)
     if any(resolved.text(option) for option in _AS.values()) and resolved.flag("test_only"):
         raise OptionError("--test-only does not go with --uid and --gid", exit_code=1)
+
+
+def _require_known(name: str, option: str, look_up: Callable[[str], object]) -> None:
+    """A name that this machine does not know is refused here, as Slurm's sbatch does; numbers are slurmctld's to judge."""
+    if not name or (name.isascii() and name.isdigit()):
+        return
+    try:
+        look_up(name)
+    except (KeyError, ValueError) as error:
+        raise OptionError(f"Invalid --{option} specification", hints=[f"this machine knows no such name: {name}"]) from error
 
 
 def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:

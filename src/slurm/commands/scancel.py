@@ -10,7 +10,6 @@ from slurm.notation.printable import printable
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve, split
 
-_STATES = {"PENDING": "pending", "PD": "pending", "RUNNING": "running", "R": "running", "SUSPENDED": "suspended", "S": "suspended"}
 _FILTERS = {
     "account": "accounts", "name": "names", "partition": "partitions", "qos": "qos", "reservation": "reservations", "wckey": "wckeys",
 }
@@ -104,11 +103,13 @@ def _ids(words: list[str]) -> list[str]:
 
 
 def _state(word: str) -> str:
-    state = _STATES.get(word.upper())
+    from slurm.model.states import STATE_WORDS  # few cancel by state
+
+    state = STATE_WORDS.get(word.lower())
     if state is None:
         from slurm.notation.nearest import nearest
 
-        meant = nearest(word, (name for name in _STATES if len(name) > 2))
+        meant = nearest(word, (name.upper() for name in STATE_WORDS if len(name) > 3))
         raise OptionError(
             "Valid job states are PENDING, RUNNING, and SUSPENDED",
             exit_code=1,

@@ -204,10 +204,9 @@ def _states(words: list[str]) -> list[str]:
     """The names of states given by name or letters, in any case."""
     if not words:
         return []
-    from slurm.model.states import JOB_FLAGS, STATE_NAMES, JobState
+    from slurm.model.states import STATE_NAMES, STATE_WORDS
 
-    known = {"all": "all", **{name: name for name in STATE_NAMES}, **{state.compact.lower(): state.name.lower() for state in JobState},
-             **{letters.lower(): name for name, letters in JOB_FLAGS.items()}}
+    known = {"all": "all", **STATE_WORDS}
     found = []
     for word in words:
         name = known.get(word.lower())

@@ -55,6 +55,8 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
         dependencies.namesake_changed(state, job, event.at, effects)
     if "clauses" in values:
         state.forget_targets(job)
+    if not waits:
+        _reorder_started(job, asked)
     set_request(job, **asked)
     if renamed:
         state.index_name(job)
@@ -79,6 +81,14 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
             dependencies.look_for_namesakes(state, job, event.at, effects)
         if job.id in state.pending:
             standing.refresh(job, event.at, anew="held" in values, ages=state.policy.ages)
+
+
+def _reorder_started(job: Job, asked: dict[str, Any]) -> None:
+    """The priority of a job that has started, as it is shown: the one that is set, or lower by what --nice is more."""
+    if asked.get("priority") is not None:
+        job.priority = asked["priority"]
+    elif "nice" in asked and job.request.priority is None:
+        job.priority = max(1, job.priority - (asked["nice"] - job.request.nice))
 
 
 def _apply_waiting(state: ClusterState, job: Job, values: dict[str, Any], at: float) -> None:

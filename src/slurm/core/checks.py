@@ -192,12 +192,12 @@ def times(draft: Draft) -> None:
     request = draft.request
     limit = draft.time_limit
     if request.time_min is not None and 0 <= limit < request.time_min:
-        raise InvalidRequest("ESLURM_INVALID_TIME_LIMIT", hints=[
+        raise InvalidRequest("ESLURM_INVALID_TIME_MIN_LIMIT", hints=[
             f"--time-min is {duration.show(request.time_min)}, the time limit {duration.show(limit)}"])
     if request.deadline:
         least = max(request.time_min if request.time_min is not None else limit, 0)
         if max(draft.now, draft.not_before) + least > request.deadline:
-            raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[
+            raise InvalidRequest("ESLURM_INVALID_TIME_LIMIT" if request.time_min is None else "ESLURM_INVALID_TIME_MIN_LIMIT", hints=[
                 f"a job of {duration.show(least)} can not end before its deadline any more"])
 
 

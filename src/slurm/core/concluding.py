@@ -10,7 +10,7 @@ from slurm.core.timer_heap import Timer
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
 from slurm.model.settings import Settings
-from slurm.model.states import JobState
+from slurm.model.states import JobState, Reason
 
 _UNPLANNED_SECONDS = 366 * 86400.0
 
@@ -102,7 +102,8 @@ def _wait_again(state: ClusterState, job: Job, at: float) -> None:
         job.time_limit = job.request.time_limit  # it may have started with less
     job.steps.clear()
     if job.hold_after:
-        job.held = job.held or "user"
+        if not job.held:
+            job.held, job.reason = "user", Reason.REQUEUED_HELD
         job.hold_after = False
     if job.not_before:
         state.timers.set(job.not_before, Timer.BEGIN, job.id)

@@ -7,7 +7,7 @@ from slurm.model.states import Reason
 
 READY, WAITING, NEVER = "ready", "waiting", "never"
 OPEN, FULFILLED, FAILED = "unfulfilled", "fulfilled", "failed"
-_SPECIAL_HOLDS = (Reason.LAUNCH_FAILED_REQUEUED_HELD, Reason.JOB_HOLD_MAX_REQUEUE)
+_SPECIAL_HOLDS = (Reason.LAUNCH_FAILED_REQUEUED_HELD, Reason.JOB_HOLD_MAX_REQUEUE, Reason.REQUEUED_HELD)
 
 
 def verdict(job: Job) -> str:

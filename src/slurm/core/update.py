@@ -41,6 +41,10 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
 """Which steps of admission are taken again when these fields change."""
 
 
+_ORDER = ("Priority", "Nice")
+"""What orders the queue: said of a running job for when it runs again, of an ending one no more."""
+
+
 def update_job(state: ClusterState, ids: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:
     """The events that change these jobs ("12", "12_[1-3],13"). Keys as scontrol spells them, case aside; all or nothing."""
     rows = [(_key(key, text), key, text.strip()) for key, text in changes.items()]
@@ -86,12 +90,15 @@ def _events(
             raise _invalid(row, text, error) from error
     bounds.check_fields(JobRequest, fields, state.settings)
     _check_increase(state, job, fields, caller)
-    fields |= _hold(job, fields, caller)
+    held = _held(state, job, fields, caller, now)
     if "dependency" in fields:
         fields["clauses"], fields["dependency_any"] = (
             resolving.clauses(state, str(fields["dependency"]), waiting=job.id) if fields["dependency"] else ([], False))
     fields |= _rechecked(state, job, fields, caller, now)
-    return [*shrunk, e.JobUpdated(at=now, job=job.id, changes=job_changes.encode(fields), task=task)]
+    events = [*shrunk, *held]
+    if fields or not held:
+        events.append(e.JobUpdated(at=now, job=job.id, changes=job_changes.encode(fields), task=task))
+    return events
 
 
 def _invalid(row: Key, text: str, error: ValueError) -> InvalidRequest:
@@ -102,7 +109,7 @@ def _invalid(row: Key, text: str, error: ValueError) -> InvalidRequest:
 def _check_right(state: ClusterState, job: Job, row: Key, caller: e.Caller) -> None:
     if row.operator and not is_operator(state, caller):
         raise NotPermitted("ESLURM_ACCESS_DENIED", hints=[f"only operators change {row.shown}"])
-    if row.waiting and job.id not in state.pending:
+    if (row.waiting or (job.completing and row.shown in _ORDER)) and job.id not in state.pending:
         raise NotNow("ESLURM_JOB_NOT_PENDING", hints=[f"{row.shown} can only be changed before the job starts"])
 
 
@@ -120,13 +127,19 @@ def _check_increase(state: ClusterState, job: Job, fields: dict[str, object], ca
         raise NotPermitted("ESLURM_ACCESS_DENIED", hints=["only operators lower the nice value below 0"])
 
 
-def _hold(job: Job, fields: dict[str, object], caller: e.Caller) -> dict[str, object]:
-    """Priority=0 is a hold, any other priority lifts one."""
+def _held(state: ClusterState, job: Job, fields: dict[str, object], caller: e.Caller, now: float) -> list[e.Event]:
+    """Priority=0 is a hold, of a running job for when it is put back; a held job has no other priority until it is released."""
     if "priority" not in fields:
-        return {}
+        return []
+    if job.held and fields["priority"]:
+        raise NotNow("ESLURM_JOB_HELD", hints=[f"scontrol release {job.shown_id}"])
     if fields["priority"] == 0:
-        return {"held": "user" if job.owner.uid == caller.uid else "admin"}
-    return {"held": ""} if job.held else {}
+        held = "admin" if is_operator(state, caller) else "user"
+        if job.id not in state.pending:
+            del fields["priority"]
+            return [e.Held(at=now, job=job.id, admin=held == "admin")]
+        fields["held"] = held
+    return []
 
 
 def _rechecked(state: ClusterState, job: Job, fields: dict[str, object], caller: e.Caller, now: float) -> dict[str, object]:

@@ -130,7 +130,8 @@ def _thread_spec(state: ClusterState, job: Job, text: str, now: float) -> dict[s
 _ROWS: tuple[Key, ...] = (
     Key("TimeLimit", _time_limit, waiting=False), Key("TimeMin", _time_min), Key("StartTime", _begin), Key("EligibleTime", _begin),
     Key("EndTime", _end, waiting=False), Key("Deadline", _deadline), Key("JobName", _text("name"), waiting=False), Key("Name", _text("name"), waiting=False),
-    Key("Partition", _text("partition")), Key("Priority", _number("priority")), Key("Nice", _nice), Key("Dependency", _text("dependency")),
+    Key("Partition", _text("partition")), Key("Priority", _number("priority"), waiting=False), Key("Nice", _nice, waiting=False),
+    Key("Dependency", _text("dependency")),
     Key("ArrayTaskThrottle", _throttle, waiting=False), Key("Comment", _text("comment"), waiting=False),
     Key("AdminComment", _text("admin_comment"), waiting=False, operator=True), Key("Extra", _text("extra"), waiting=False),
     Key("WCKey", _text("wckey"), waiting=False), Key("Account", _text("account")), Key("QOS", _text("qos")),

@@ -124,7 +124,8 @@ def on_updated(state: ClusterState, job: Job, event: e.JobUpdated) -> list[Effec
     """`scontrol update`."""
     job = own_record(state, job, event.task, event.at)
     effects: list[Effect] = [Announce(job=job.id)]
-    job.priority = 0
+    if job.id in state.pending:
+        job.priority = 0  # The planner writes the new one down.
     changes.apply(state, job, event, effects)
     recording.job(state, job)
     return effects

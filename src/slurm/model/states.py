@@ -50,6 +50,12 @@ JOB_FLAGS: dict[str, str] = {
 
 STATE_NAMES: tuple[str, ...] = tuple(s.name.lower() for s in JobState) + tuple(JOB_FLAGS)
 
+STATE_WORDS: dict[str, str] = {
+    **{name: name for name in STATE_NAMES}, **{state.compact.lower(): state.name.lower() for state in JobState},
+    **{letters.lower(): name for name, letters in JOB_FLAGS.items()},
+}
+"""What `squeue -t` and `scancel -t` take, in small letters: names and letters of states → the name."""
+
 
 class NodeState(enum.Enum):
     """A node's base state, the words of `sinfo`; MIXED and ALLOCATED follow from what runs there."""
@@ -109,6 +115,7 @@ class Reason:
     JOB_LAUNCH_FAILURE = "JobLaunchFailure"
     LAUNCH_FAILED_REQUEUED_HELD = "launch_failed_requeued_held"
     JOB_HOLD_MAX_REQUEUE = "JobHoldMaxRequeue"
+    REQUEUED_HELD = "job requeued in held state"
     DEADLINE = "DeadLine"
     UNAVAILABLE_NODES = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
     CLEANING = "Cleaning"

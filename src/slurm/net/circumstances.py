@@ -29,6 +29,7 @@ def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[
     read_host_files(resolved, request)
     if resolved.command != "srun":
         _require_enough_nodes(request)
+    _require_begin_before_deadline(request)
     request["umask"] = _umask(environ)
     request["rlimits"] = propagated_limits(resolved, environ)
     request["submit_line"] = " ".join((resolved.command, *argv))
@@ -78,6 +79,12 @@ def _require_enough_nodes(request: dict[str, object]) -> None:
     if most < named:
         message = f"invalid number of nodes (-N {named}-{most})"
         raise SlurmError("ESLURM_INVALID_NODE_COUNT", message, hints=[f"{named} nodes are named, at most {most} are asked for"])
+
+
+def _require_begin_before_deadline(request: dict[str, object]) -> None:
+    begin, deadline = request.get("begin"), request.get("deadline")
+    if isinstance(begin, float | int) and isinstance(deadline, float | int) and 0 < deadline < begin:
+        raise OptionError("Incompatible begin and deadline time specification", exit_code=1)
 
 
 def hosts_in(path: str) -> str:

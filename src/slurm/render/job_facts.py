@@ -71,6 +71,8 @@ def reason_words(job: Job, view: View) -> str:
 
 def reason_code(text: str) -> str:
     """The one-word reason that stands for a reason given as a sentence."""
+    if text == Reason.REQUEUED_HELD:
+        return Reason.JOB_HELD_USER
     return Reason.RESOURCES if " " in text and not text.startswith(Reason.REQ_NODE_NOT_AVAIL) else text.partition(",")[0]
 
 

@@ -317,3 +317,14 @@ def test_whole_hetjob_says_whether_one_component_stands_for_all() -> None:
     assert shown("-j", "7+1") == ["7+1"] and shown("-j", "8") == ["7+1"]
     assert shown("-j", "7+1", "--whole-hetjob") == ["7+0", "7+1"]
     assert _sacct("-j", "7", "--whole-hetjob=perhaps").stderr.startswith("sacct: error: Invalid --whole-hetjob specification: perhaps")
+
+
+@pytest.mark.parametrize(("word", "first"), [
+    ("high,nosuch", "You gave a bad qos 'nosuch'. Valid QOS's are normal,high"),
+    ("+", "You gave a bad qos '+'. Valid QOS's are normal,high"),
+    (",", "You gave me an empty qos list"),
+])
+def test_a_qos_that_accounting_does_not_know_is_an_error(word: str, first: str) -> None:
+    told = _sacct("-q", word)
+    assert (told.stdout, told.stderr, told.status) == ("", f"sacct: error: {first}\nsacct: fatal: problem processing qos list\n", 1)
+    assert _asked("-q", "HIGH").qos == ["high"]

@@ -262,6 +262,14 @@ def test_root_submits_as_somebody_else_and_nobody_else_does(monkeypatch: pytest.
     monkeypatch.setattr("os.geteuid", lambda: 0)
     sent = sbatch("--uid=nobody", "--gid=100", "--wrap", "true", answers=[{"type": "Submitted", "job_id": 1}]).sent[0]
     assert (sent["user"], sent["group"]) == ("nobody", "100")
+    for option in ("uid", "gid"):
+        unknown = sbatch(f"--{option}=nosuch", "--wrap", "true", answers=[])
+        assert (unknown.status, unknown.complaints[0]) == (255, f"sbatch: error: Invalid --{option} specification")
     monkeypatch.setattr("os.geteuid", lambda: 1001)
     refused = sbatch("--uid=nobody", "--wrap", "true", answers=[])
     assert (refused.status, refused.complaints) == (1, ("sbatch: error: --uid only permitted by root user",))
+
+
+def test_a_begin_behind_the_deadline_is_refused_before_anybody_is_asked() -> None:
+    done = sbatch("-b", "now+2hours", "--deadline=now+1hour", "--wrap", "true", answers=[])
+    assert (done.status, done.complaints[0]) == (1, "sbatch: error: Incompatible begin and deadline time specification")

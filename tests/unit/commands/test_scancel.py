@@ -73,6 +73,11 @@ def test_an_unknown_signal_is_refused() -> None:
     assert (done.status, done.complaints) == (1, ("Unknown job signal: BOGUS",))
 
 
+def test_every_state_of_a_job_is_one_that_scancel_takes() -> None:
+    assert [scancel("-t", word).sent[0]["filter"] for word in ("CG", "completed", "S")] == [
+        {"states": ["completing"]}, {"states": ["completed"]}, {"states": ["suspended"]}]
+
+
 def test_a_misspelled_state_gets_the_right_one_proposed() -> None:
     assert scancel("--state=SUSPAND").stderr.endswith("scancel: hint: did you mean SUSPENDED?\n")
 

@@ -57,8 +57,10 @@ def test_several_partitions_are_kept_in_order() -> None:
     ({"reservation": "nosuch"}, "ESLURM_RESERVATION_INVALID", "Requested reservation is invalid"),
     ({"nodes_min": 4, "nodes_max": 2}, "ESLURM_INVALID_NODE_COUNT", "Node count specification invalid"),
     ({"ntasks_per_node": 513}, "ESLURM_BAD_TASK_COUNT", "Task count specification invalid"),
-    ({"time_limit": 60, "time_min": 120}, "ESLURM_INVALID_TIME_LIMIT", "Requested time limit is invalid (missing or exceeds some limit)"),
-    ({"deadline": b.T0 + 60, "time_limit": 120}, "ESLURM_INVALID_TIME_VALUE", "Invalid time specified"),
+    ({"time_limit": 60, "time_min": 120}, "ESLURM_INVALID_TIME_MIN_LIMIT",
+         "Invalid time-min specification (exceeds job's time or other limits)"),
+    ({"deadline": b.T0 + 60, "time_limit": 120}, "ESLURM_INVALID_TIME_LIMIT",
+         "Requested time limit is invalid (missing or exceeds some limit)"),
     ({"priority": 100}, "ESLURM_ACCESS_DENIED", "Access/permission denied"),
     ({"signal": "BOGUS"}, "ESLURM_INVALID_OPTION", "Invalid --signal specification"),
 ])

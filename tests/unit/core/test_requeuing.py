@@ -49,7 +49,10 @@ def test_requeuehold_holds_the_job() -> None:
     for event in requeue.requeue(c, ["1"], b.ROOT, b.T0, hold=True):
         c.apply(event)
     b.free(c, job)
-    assert (job.held, job.reason) == ("user", Reason.JOB_HELD_USER)
+    assert (job.held, job.reason) == ("user", "job requeued in held state")
+    for event in hold.release(c, ["1"], b.ALICE, b.T0 + 2):
+        c.apply(event)
+    assert (job.held, job.reason) == ("", Reason.BEGIN_TIME if job.not_before else Reason.NONE)
 
 
 def test_a_finished_job_can_be_requeued() -> None:

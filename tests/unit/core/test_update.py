@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slurm.core import events as e
-from slurm.core import timers, update
+from slurm.core import hold, timers, update
 from slurm.core.cluster import Cluster
 from slurm.model.errors import SlurmError
 from slurm.model.states import Reason
@@ -140,15 +140,34 @@ def test_ended_jobs_are_not_changed() -> None:
     assert refused(c, Comment="x").message == "Job/step already completed"
 
 
-def test_priority_0_holds_and_another_releases() -> None:
+def test_priority_0_holds_and_no_other_releases() -> None:
     c = b.lab_cluster()
     job = b.submit(c)
     change(c, Priority="0")
     assert job.reason == Reason.JOB_HELD_USER
+    assert refused(c, by=b.ROOT, Priority="500").message == "Job is in held state, pending scheduler release"
+    for event in hold.release(c, ["1"], b.ALICE, b.T0 + 6):
+        c.apply(event)
     change(c, by=b.ROOT, Priority="500")
     assert (job.reason, job.request.priority) == (Reason.NONE, 500)
     change(c, by=b.ROOT, Priority="0")
     assert job.reason == Reason.JOB_HELD_ADMIN
+
+
+def test_a_running_jobs_order_is_that_of_its_next_run() -> None:
+    c = b.lab_cluster()
+    job = b.started(c)
+    job.priority = 100
+    change(c, Nice="5")
+    assert (job.priority, job.request.nice) == (95, 5)
+    change(c, TimeLimit="1")
+    assert job.priority == 95
+    change(c, by=b.ROOT, Priority="7")
+    change(c, Nice="9")
+    assert (job.priority, job.request.priority, job.held) == (7, 7, "")
+    change(c, by=b.ROOT, Priority="0")
+    assert (job.held, job.reason, job.request.priority) == ("admin", Reason.JOB_HELD_ADMIN, 7)
+    assert refused(c, by=b.ROOT, Priority="8").name == "ESLURM_JOB_HELD"
 
 
 def test_the_start_time_is_moved_or_comes_at_once() -> None:

@@ -72,6 +72,7 @@ _WAITS = {
     "Cleaning": "what is left of its last run is being cleaned up",
     "InvalidAccount": "its account is not valid",
     "InvalidQOS": "its QOS is not valid",
+    "job requeued in held state": "it was put back to the queue to be held there: `scontrol release` lets it go",
     "JobHoldMaxRequeue": "it was requeued too often and is held",
     "launch_failed_requeued_held": "it could not be launched and is held: `scontrol release` tries again",
     "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions": "nodes that it needs are down, drained "
