@@ -1,5 +1,6 @@
 from slurm.sdk.array_job import ArrayJob as ArrayJob
 from slurm.sdk.array_job import as_completed as as_completed
+from slurm.sdk.array_job import progress as progress
 from slurm.sdk.callbacks.base import BaseCallback as BaseCallback
 from slurm.sdk.callbacks.logger import LoggerCallback as LoggerCallback
 from slurm.sdk.callbacks.rich_logger import RichLoggerCallback as RichLoggerCallback
@@ -31,7 +32,6 @@ from slurm.sdk.errors import SlurmfileError as SlurmfileError
 from slurm.sdk.errors import SubmissionError as SubmissionError
 from slurm.sdk.errors import TaskFailed as TaskFailed
 from slurm.sdk.executor import Executor as Executor
-from slurm.sdk.following.progress import progress as progress
 from slurm.sdk.following.status import JobSnapshot as JobSnapshot
 from slurm.sdk.inside.runtime import JobContext as JobContext
 from slurm.sdk.job import Job as Job

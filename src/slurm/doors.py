@@ -22,7 +22,7 @@ from typing import Any
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
-    "progress": "following.progress", "JobSnapshot": "following.status", "PackagingConfig": "published.words",
+    "progress": "array_job", "JobSnapshot": "following.status", "PackagingConfig": "published.words",
     "parse_packaging_config": "published.words",
     "JobContext": "inside.runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
     "LoggerCallback": "callbacks.logger",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -37,21 +37,54 @@ class Followed(Protocol):
 
 
 J = TypeVar("J", bound=Followed)
+T = TypeVar("T")
 
 
 def as_completed(jobs: Sequence[J], timeout: float | None = None) -> Iterator[J]:
     """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster
     stays away."""
+    return _as_they_end(jobs, timeout, None, _nothing)
+
+
+def progress(jobs: Job[T] | ArrayJob[T] | Iterable[Job[T] | ArrayJob[T]], timeout: float | None = None) -> Iterator[Job[T]]:
+    """Jobs, and elements of arrays, in the order in which they end, while bars on standard error show how many have.
+
+    NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster stays away.
+    """
+    from slurm.sdk.following.display import LOOK_SECONDS, Display  # only who wants bars needs it
+
+    given = [jobs] if isinstance(jobs, Job | ArrayJob) else list(jobs)
+    for job in given:
+        if not isinstance(job, Job | ArrayJob):
+            raise TypeError(f"progress() takes jobs and arrays of jobs, not {type(job).__name__}")
+    with Display(given) as display:
+        yield from _as_they_end([one for job in given for one in job.jobs()], timeout, LOOK_SECONDS, display.update)
+
+
+def _as_they_end(jobs: Sequence[J], timeout: float | None, look: float | None, update: Callable[[bool], None]) -> Iterator[J]:
+    """Jobs as they end; `update(False)` is called after each `look` seconds without an end, `update(True)` before each job is given."""
     deadline = None if timeout is None else time.monotonic() + timeout
+    missing = len(jobs)
     with ends(jobs) as ended:
-        for _ in jobs:
+        while missing:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
-                yield ended(None if deadline is None else max(0.0, deadline - time.monotonic()))
+                job = ended(min((one for one in (left, look) if one is not None), default=None))
             except Empty:
-                raise NotFinished(f"not all of {len(jobs)} jobs ended within timeout={timeout} s") from None
+                if left is not None and (look is None or left <= look):
+                    raise NotFinished(f"{missing} of {len(jobs)} jobs did not end within timeout={timeout} s") from None
+                update(False)
+                continue
             except KeyboardInterrupt as stop:
-                stop.add_note(goes_on(job.id for job in jobs if not job.done()))
+                stop.add_note(goes_on(one.id for one in jobs if not one.done()))
                 raise
+            update(True)
+            missing -= 1
+            yield job
+
+
+def _nothing(seldom: bool) -> None:
+    """There is no display."""
 
 
 @contextmanager
@@ -75,7 +108,6 @@ def ends(jobs: Sequence[J]) -> Iterator[Callable[[float | None], J]]:
             job.cluster.tracker.forget(job.id, one)
 
 
-T = TypeVar("T")
 FETCHED_TOGETHER = 200
 """Results that are fetched at once from a distant cluster: the slowness of each way is paid once for all of them."""
 
