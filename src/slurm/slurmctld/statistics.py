@@ -124,7 +124,9 @@ class Counters:
             dbd_agent_queue_size=records, gettimeofday_latency=_latency(),
             jobs_submitted=self._submitted, jobs_started=self._started, jobs_completed=ended[JobState.COMPLETED],
             jobs_canceled=ended[JobState.CANCELLED], jobs_failed=failed, jobs_running=len(running), job_states_ts=self._now(),
-            jobs_pending=sum(arrays.count(job.array_part.ranges) if job.array_part is not None else 1 for job in cluster.pending.values()),
+            jobs_pending=len(cluster.pending) + sum(
+                arrays.count(job.array_part.ranges) - 1 for array in cluster.arrays
+                if (job := cluster.pending.get(array)) is not None and job.array_part is not None),
             schedule_cycle_last=self.quick.last, schedule_cycle_max=self.quick.longest, schedule_cycle_sum=self.quick.total,
             schedule_cycle_total=self.quick.count, schedule_cycle_depth=self.quick.depth_sum, schedule_queue_length=self.quick.waiting,
             schedule_exit=dict(self.quick.exits),
