@@ -115,7 +115,6 @@ PLANS = {
     "nothing is run when reservations end": 14,
     "nothing is run when reservations begin": 14,
     "nodes of a cluster whose slurmctld is away are not counted as down": 11,
-    "nodes are given to the next job as soon as each is free": 14,
     "nodes are chosen by their Weight only": 13,
     "no cores are set aside for GPUs": 15,
     "node parameters are not known": 13,

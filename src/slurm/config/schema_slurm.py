@@ -44,7 +44,7 @@ CliFilterParameters | list | | yes |
 CliFilterPlugins | list | | yes |
 ClusterName | text | cluster | yes |
 CommunicationParameters | list | | later | connections are made the one way there is
-CompleteWait | sec | 0 | later | nodes are given to the next job as soon as each is free
+CompleteWait | sec | 0 | yes |
 CpuFreqDef | text | Unknown | later | CPU frequencies are left alone
 CpuFreqGovernors | list | OnDemand,Performance,UserSpace | later | CPU frequencies are left alone
 CredType | text | cred/munge | ok | step credentials are signed with Ed25519 by a key of slurmctld's own, whatever AuthType is

@@ -183,6 +183,7 @@ NodeName | The nodes that the line describes, such as `cn[01-04]`; `DEFAULT` for
 NodeHostname | What their machines are called, if not so.
 NodeAddr | By which addresses they are reached, if not by that name.
 Boards | Boards of a node.
+CompleteWait | How many seconds jobs that are completing keep others from starting, so that large jobs find nodes that are free together.
 CoreSpecCount | Cores that are left to the system.
 CoresPerSocket | Cores of a socket.
 CPUs | CPUs of a node: threads, or cores where jobs get no single threads.

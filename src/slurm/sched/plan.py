@@ -26,6 +26,7 @@ from slurm.sched import priority, sight, together
 from slurm.sched.asking import in_minutes, patient, queue_of
 from slurm.sched.backfill import Backfill
 from slurm.sched.board import Usage
+from slurm.sched.completing import Completing
 from slurm.sched.filters import partition_limits
 from slurm.sched.lengths import length
 from slurm.sched.license_pools import LicensePools
@@ -72,6 +73,7 @@ class Pass:
         self.sight = sight.clear(view, backfill=backfill)  # whether many jobs need no closer look
         self.free_cpus: int | None = None  # on all nodes together, counted when first asked after a proposal
         self.quotas = Quotas(view.settings, backfill=backfill)
+        self.completing = Completing(view, now)
         self.licenses = LicensePools(view, now, backfill=backfill)
         # by array, how many of its tasks this pass has proposed, in whatever partition or reservation
         self.begun: defaultdict[JobId, int] = defaultdict(int)
@@ -174,6 +176,8 @@ class Pass:
         return self.room.make(job, task, need, partition, entry, dict(licenses)) if licenses is not None else None
 
     def _gate(self, job: Job, partition: Partition) -> Refusal | None:
+        if self.completing.refusal is not None and job.promise is None:
+            return self.completing.refusal
         refusal = gates.refuse(self.view, job, partition, self.now)
         if refusal is not None and self.view.settings.assoc_limit_stop and policy_limits.closed(self.view, job, partition, self.now):
             self.quotas.stop(partition)
@@ -460,7 +464,7 @@ class Pass:
         if self.backfill:
             self.ahead.look(self.behind, over)
         self.plan.changes += self.room.changes
-        self.plan.again = self.room.preemption.again
+        self.plan.again = min(filter(None, (self.room.preemption.again, self.completing.until)), default=0.0)
 
     def go_on(self, now: float, jobs: Iterable[Job]) -> Plan:
         """Look at these too, a while after a pass that proposed nothing and looked at all others; what the others wait for is as it was."""

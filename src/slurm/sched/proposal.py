@@ -57,7 +57,7 @@ class Plan(msgspec.Struct):
     everybody: bool = False
     depth: Depth = msgspec.field(default_factory=Depth)
     ended_by: str = "end_job_queue"  # what ended the pass, as sdiag calls it
-    again: float = 0.0  # when time alone may let somebody give way (seconds since the epoch), 0: it will not
+    again: float = 0.0  # when time alone may let somebody start or give way (seconds since the epoch), 0: it will not
 
 
 CUT_SHORT = frozenset({"bf_max_job_start", "bf_max_time", "max_job_start", "max_sched_time"})

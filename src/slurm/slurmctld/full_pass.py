@@ -48,6 +48,7 @@ class Found(msgspec.Struct, array_like=True):
     depth: Depth
     ended_by: str
     changes: list[Change] = []
+    again: float = 0.0
 
 
 def made(cluster: Cluster, now: float, terrain: Terrain | None = None, without: Container[JobId] = (),
@@ -78,4 +79,4 @@ def _found(outcome: Plan, order: Sequence[tuple[Key, Job]], place: int) -> Found
     parts = [msgpack.encode([Looked(job.id, key, refused.get(job.id, -1), eligible(job)) for key, job in order[first:first + PART]])
              for first in range(0, len(order), PART)]
     return Found(outcome.proposals, outcome.forecasts, list(numbers), parts, place, outcome.faults, outcome.everybody, outcome.depth,
-        outcome.ended_by, outcome.changes)
+        outcome.ended_by, outcome.changes, outcome.again)

@@ -229,6 +229,7 @@ class Planner:
                 started += self._apply(proposals, self._now())
             await asyncio.sleep(0)
         self._change(found.changes)
+        self._look_again(now, found.again)
         await self._forget_gone()
         self.forecasts = found.forecasts
         self._policy.looked(found.refusals, full=True, everybody=found.everybody)
@@ -372,7 +373,7 @@ class Planner:
             self._gang = asyncio.get_running_loop().call_later(max(0.01, found.again - now), self.take_turns)
 
     def _look_again(self, now: float, moment: float) -> None:
-        """Somebody may give way once his PreemptExemptTime is over, although nothing happens."""
+        """Somebody may give way once his PreemptExemptTime is over, or start once CompleteWait is, although nothing happens."""
         if moment > now and not self._stopped:
             if self._exempt is not None:
                 self._exempt.cancel()

@@ -33,6 +33,7 @@ from slurm.slurmctld.proofs import Programs
 from slurm.slurmctld.scripts import ControllerScripts
 from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
 
+MOST_COMPLETE_WAIT = 65533
 NEVER_SECONDS = 100 * 365 * 86400
 """MinJobAge=0 means that ended jobs are never forgotten."""
 MAX_SECONDS_DIGITS = 9
@@ -104,6 +105,15 @@ def _memory(conf: Config, key: str) -> int | None:
     return conf.number(key) if conf.written(key) else None
 
 
+def _complete_wait(conf: Config) -> int:
+    """Seconds; ConfigError for more than Slurm knows."""
+    seconds = conf.seconds("CompleteWait")
+    if seconds > MOST_COMPLETE_WAIT:
+        raise ConfigError(message=f"{conf.path}: CompleteWait={seconds} is more than {MOST_COMPLETE_WAIT}", hints=[
+            "seconds for which completing jobs keep others from starting; KillWait plus two is what Slurm recommends"])
+    return seconds
+
+
 def _hetjob_priority(parameters: Mapping[str, str]) -> str:
     word = parameters.get("bf_hetjob_prio", "").lower()
     if word not in ("", "min", "avg", "max"):
@@ -124,7 +134,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         min_job_age=conf.seconds("MinJobAge") or NEVER_SECONDS, kill_wait=conf.seconds("KillWait"),
         over_time_limit=conf.seconds("OverTimeLimit"), reservation_over_run=conf.seconds("ResvOverRun"),
         inactive_limit=conf.seconds("InactiveLimit"), batch_start_timeout=conf.seconds("BatchStartTimeout"),
-        complete_wait=conf.seconds("CompleteWait"), slurmd_timeout=conf.seconds("SlurmdTimeout"),
+        complete_wait=_complete_wait(conf), slurmd_timeout=conf.seconds("SlurmdTimeout"),
         unkillable_step_timeout=conf.seconds("UnkillableStepTimeout"),
         requeue_unproven=_switch_seconds(conf, "SlurmctldParameters", "requeue_unproven"),
         fence_timeout=_switch_seconds(conf, "SlurmdParameters", "fence_timeout") or 0, return_to_service=conf.number("ReturnToService"),
