@@ -14,8 +14,8 @@ from tests.compat.transcript import GOLDENS
 SUBMITTING = ("sbatch", "srun", "salloc")
 
 # Where the recorded names, taken from manual pages, do not say what the program does: `--mem` needs its argument,
-# `-k`, `-K`, `--get-user-env`, srun's `--export` and its `--bcast` may go without, `--wrap` may not.
-MANUAL_MISLEADS = frozenset({"mem", "no-kill", "kill-on-bad-exit", "get-user-env", "export", "wrap", "bcast"})
+# `-k`, `-K`, `--get-user-env`, srun's `--export`, `--resv-ports` and its `--bcast` may go without, `--wrap` may not.
+MANUAL_MISLEADS = frozenset({"mem", "no-kill", "kill-on-bad-exit", "get-user-env", "export", "wrap", "bcast", "resv-ports"})
 
 # No names were recorded: of a program that Slurm's sources bring along, and of sgather.
 BESIDE = ("seff", "sgather")

@@ -315,3 +315,22 @@ def test_signals_may_be_ignored_and_a_process_is_found_by_its_number(cluster: Cl
 def test_what_a_task_leaves_behind_is_waited_for_on_request(cluster: Cluster) -> None:
     assert cluster.ok("srun", "--wait-for-children", "-n1", "sh", "-c", "(sleep 0.5; echo late >late) >/dev/null 2>&1 & echo now") == "now\n"
     assert (cluster.work / "late").read_text() == "late\n"
+
+
+# --- ports ----------------------------------------------------------------------------------------------------------------
+
+
+def test_steps_have_ports_of_their_own(fresh: Callable[..., Cluster]) -> None:
+    cluster = fresh("--nodes", "1", "--cpus", "4")
+    cluster.folder.mkdir(parents=True)
+    (cluster.folder / "local.conf").write_text("MpiParams=ports=12000-12005\n")
+    cluster.up()
+    script = (
+        "srun -n2 --exact bash -c 'echo $SLURM_PROCID $SLURM_STEP_RESV_PORTS; until [[ -e told ]]; do sleep 0.05; done' &\n"
+        "until scontrol show step | grep -q ResvPorts=1; do sleep 0.05; done\n"
+        "scontrol show step | grep ResvPorts=1\n"
+        "srun -n1 --exact -I --resv-ports=4 true; srun -n1 --resv-ports=7 true\n"
+        "srun -n1 --exact --resv-ports=3 bash -c 'echo 2 $SLURM_STEP_RESV_PORTS; touch told'; wait\n")
+    result = cluster.run("salloc", "-Qn4", "bash", "-c", script)
+    assert sorted(result.out.split()) == sorted(["ResvPorts=12001-12003", "0", "12001-12003", "1", "12001-12003", "2", "12000,12004-12005"])
+    assert "Required ports are in use" in result.err and "Requires more ports than can be reserved" in result.err

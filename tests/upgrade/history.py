@@ -132,6 +132,7 @@ def go_on(c: Cluster) -> None:
     c.apply(e.EpochStarted(at=b.T0 + 8172, epoch=7, holder="ctl2"))
     since_version_17(c)
     since_version_20(c)
+    ports_of(c)
 
 
 def since_version_20(c: Cluster) -> None:
@@ -306,6 +307,15 @@ def since_version_19(c: Cluster) -> None:
     c.apply(e.GraceEnded(at=at + 8, job=early.id, attempt=1))
 
 
+def ports_of(c: Cluster) -> None:
+    """A step for which ports are kept."""
+    rules = msgspec.structs.replace(c.settings, mpi_ports=[12000, 12009])
+    c.apply(e.Configured(at=b.T0 + 990, settings=rules, nodes=list(c.nodes.values()), partitions=list(c.partitions.values()), may_run=True))
+    job = c.jobs[JobId(1)]
+    made = steps.plan_step(c, job, StepRequest(ntasks=1, resv_ports=3, name="has ports", overlap=True), b.T0 + 991)
+    c.apply(e.StepCreated(at=b.T0 + 991, job=job.id, step=made))
+
+
 def triggers_of(c: Cluster) -> None:
     """Triggers: one that waits, one that is permanent and was pulled, one that is done, one that was cleared."""
     at = b.T0 + 960
@@ -376,6 +386,7 @@ def described(c: Cluster) -> str:
         f"resumes={node.resume_after}" for name, node in sorted(c.nodes.items()) if getattr(node, "power_since", 0) or getattr(node, "reboot", "")]
     lines += [f"again {job.id}: {job.cron}" for job in c.jobs.values() if getattr(job, "cron", None) is not None]
     lines += [f"memory of {job.id}: {job.memory_peak} MB" for job in c.jobs.values() if getattr(job, "memory_peak", 0)]
+    lines += [f"ports of {job.id}.{step.id}: {step.ports}" for job in c.jobs.values() for step in job.steps.values() if getattr(step, "ports", ())]
     lines += [f"policy {name}" for name in sorted(c.policy.book.names())]
     lines += [f"epoch {c.epoch} of {c.leader}" for _ in range(bool(getattr(c, "epoch", 0)))]
     lines.append(f"queue {list(c.pending)}")

@@ -112,7 +112,7 @@ MetricsParameters | list | | yes |
 MetricsType | plugin | | yes |
 MinJobAge | sec | 300 | yes |
 MpiDefault | plugin | | yes |
-MpiParams | text | | later | no ports are kept for steps: MPICH and Open MPI ask for none
+MpiParams | list | | yes |
 MULTIPLE_SLURMD | live | | ok |
 NamespaceType | choice:namespace/tmpfs,job_container/tmpfs | | yes |
 NEXT_JOB_ID | live | | ok |
@@ -360,6 +360,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
         "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",
     },
+    "MpiParams": {"ports": "yes"},
     "LaunchParameters": {"use_interactive_step": "yes"},
     "PrologFlags": {
         "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.core import resolving, step_gres
+from slurm.core import resolving, step_gres, step_ports
 from slurm.core.state import ClusterState
 from slurm.core.step_gres import StepGres
 from slurm.model.cpu_set import NOTHING, CpuSet
@@ -57,7 +57,8 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
     shares = [_share(room, tasks, request, per_task, wanted, here) for (room, tasks), here in zip(picked, in_all, strict=True)]
     return Step(
         id=StepId(job.next_step), name=request.name, start_time=now, request=request, shares=shares,
-        ntasks=sum(share.tasks for share in shares), nodes_left=[share.node for share in shares], launcher=request.launcher)
+        ntasks=sum(share.tasks for share in shares), nodes_left=[share.node for share in shares], launcher=request.launcher,
+        ports=step_ports.chosen(state, job, request, shares))
 
 
 def plan_steps(state: ClusterState, wanted: Sequence[tuple[Job, StepRequest]], now: float) -> list[Step]:

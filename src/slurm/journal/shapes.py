@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 21
+VERSION = 22
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -135,7 +135,8 @@ EpochStarted type:tag="EpochStarted" epoch:int holder:str="" at:float
 Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max_job_count:int=10000 max_array_size:int=1001
   max_step_count:int=40000 max_script_size:int=4194304 max_submit_line_size:int=1048576 max_tasks_per_node:int=512 first_job_id:int=1
   max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 reservation_over_run:int=0 inactive_limit:int=0
-  batch_start_timeout:int=10 complete_wait:int=0 slurmd_timeout:int=300 unkillable_step_timeout:int=60 requeue_unproven:int|none=null
+  batch_start_timeout:int=10 complete_wait:int=0 mpi_ports:[int]=[] slurmd_timeout:int=300 unkillable_step_timeout:int=60
+  requeue_unproven:int|none=null
   fence_timeout:int=0 return_to_service:int=0 job_requeue:bool=true max_batch_requeue:int=5 requeue_delay:int=120 requeue_exit:[int]=[]
   requeue_exit_hold:[int]=[] kill_on_invalid_dep:bool=false cascade_at_once:int=0 enforce_part_limits:str="NO"
   disable_root_jobs:bool=false
@@ -202,7 +203,7 @@ LostAttempt allocation:Allocation partition:str batch_host:str since:float start
   intact:bool=true returned:[str]=[] suspended_by:str=""
 Step id:int name:str start_time:float request:StepRequest={} shares:[NodeShare]=[] ntasks:int=1 nodes_left:[str]=[] state:int=1
   exit_status:int|none=null end_time:float=0.0 launcher:str="" ending:str="" oom:bool=false suspended_seconds:float=0.0
-  usage:Usage|none=null
+  usage:Usage|none=null ports:[int]=[]
 Counter value:float=0.0 moment:float=0.0 rate:float=0.0
 Usage user_seconds:float=0.0 system_seconds:float=0.0 taken:{str:TresUsage}={} given:{str:TresUsage}={}
 UsageReset type:tag="reset" association:int=0 qos:int=0
@@ -211,7 +212,7 @@ StepRequest name:str="" nodes_min:int=0 nodes_max:int=0 ntasks:int=0 cpus_per_ta
   mem_per_cpu:int|none=null gres:str="" gpus:str="" gpus_per_node:str="" gpus_per_socket:str="" gpus_per_task:str=""
   sockets_per_node:int=0 nodelist:str="" exclude:str="" relative:int|none=null exact:bool=false overlap:bool=false exclusive:bool=false
   overcommit:bool=false distribution:str="" time_limit:int|none=null immediate:int=0 sample_seconds:int|none=null
-  kill_on_bad_exit:bool=false interactive:bool=false submit_line:str="" launcher:str="" key:str=""
+  kill_on_bad_exit:bool=false resv_ports:int|none=null interactive:bool=false submit_line:str="" launcher:str="" key:str=""
 TresUsage total:int tasks:int most:Extreme least:Extreme
 Extreme value:int node:str task:int
 """

@@ -128,6 +128,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
     },
     19: {"StateRecord": [added("epoch", 0), added("leader", "")]},
     20: {"Job": [added("memory_peak", 0)]},
+    21: {"Settings": [added("mpi_ports", [])], "Step": [added("ports", [])], "StepRequest": [added("resv_ports", None)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -76,6 +76,7 @@ MetricsParameters | `ignore_private_data` shows metrics of jobs whatever Private
 MetricsType | `metrics/openmetrics` has slurmctld answer Prometheus at its port.
 MinJobAge | How long an ended job stays in the memory of the controller.
 MpiDefault | What MPI programs find each other by where srun is not told: `none`, `pmi2`, `pmix`.
+MpiParams | `ports=12000-12999` keeps ports of this range for each step, the same on all its nodes: as many as its node with the most tasks has tasks, and one more, or as `srun --resv-ports=N` says. Its programs read them in SLURM_STEP_RESV_PORTS.
 NamespaceType | Whether jobs have folders of their own in place of /tmp and others: `namespace/tmpfs`, as job_container.conf has it.
 OverTimeLimit | By how much jobs may exceed their time limit.
 PluginDir | Where plug-ins are looked for.

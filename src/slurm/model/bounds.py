@@ -140,6 +140,8 @@ Argument = Annotated[str, Text(WORDS_LONGEST, plain=False, in_bytes=True)]
 Arguments = Annotated[list[Argument], Many(65_536)]
 Environment = Annotated[dict[str, str], Variables()]
 Count = Annotated[int, Whole(0, COUNT_MAX)]
+PortCount = Annotated[int, Whole(-1, 0xFFFF, "ESLURM_PORTS_INVALID")]
+"""How many ports, -1: as many as the tasks need."""
 Memory = Annotated[int, Whole(0, MEMORY_MAX, "ESLURM_INVALID_TASK_MEMORY")]
 JobNumber = Annotated[int, Whole(0, 2**31 - 1, "ESLURM_INVALID_JOB_ID")]
 StepNumber = Annotated[int, Whole(-10, 2**31 - 1, "ESLURM_INVALID_JOB_ID")]

@@ -46,6 +46,8 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "ESLURM_JOB_PENDING": (2024, "Job is pending execution"),
     "ESLURM_JOB_SUSPENDED": (2077, "Job is current suspended, requested operation disabled"),
     "ESLURM_JOB_NOT_SUSPENDED": (2087, "Job is not suspended"),
+    "ESLURM_PORTS_BUSY": (2059, "Required ports are in use"),
+    "ESLURM_PORTS_INVALID": (2060, "Requires more ports than can be reserved"),
     "ESLURM_BAD_TASK_COUNT": (2025, "Task count specification invalid"),
     "ESLURM_DUPLICATE_JOB_ID": (2026, "Duplicate job id"),
     "ESLURM_IN_STANDBY_MODE": (2027, "Slurm backup controller in standby mode"),

@@ -106,6 +106,7 @@ class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
     oom: bool = False  # the kernel killed something of it for memory, on some node
     suspended_seconds: float = 0.0  # of suspensions of its job that are over
     usage: Usage | None = None  # of the nodes on which it ended; None: nothing was measured
+    ports: list[int] = msgspec.field(default_factory=list)  # kept for it on each of its nodes while it runs there
 
     @property
     def nodes(self) -> list[NodeName]:

@@ -25,6 +25,7 @@ from slurm.model.bounds import (
     Note,
     Operator,
     Path,
+    PortCount,
     Seconds,
     Text,
     Whole,
@@ -197,6 +198,7 @@ class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     immediate: Count = 0
     sample_seconds: SampleSeconds | None = None
     kill_on_bad_exit: bool = False
+    resv_ports: PortCount | None = None  # ports to be kept for it on each node; None: as the cluster does by itself
     interactive: bool = False  # one task with all that the job has on its first node, beside every other step: salloc's shell
     submit_line: SubmitLine = ""
     launcher: Name = ""  # host and pid of the srun, for scontrol show step

@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     inactive_limit: int = 0
     batch_start_timeout: int = 10
     complete_wait: int = 0
+    mpi_ports: list[int] = msgspec.field(default_factory=list)  # MpiParams=ports=FIRST-LAST: these two; none are kept for steps
     slurmd_timeout: int = 300
     unkillable_step_timeout: int = 60
     # seconds after which a job does not wait for the proof that it is over on a silent node; None: for ever

@@ -16,11 +16,11 @@ VARIABLE_OWNERS = {"SBATCH": "sbatch", "SALLOC": "salloc", "SLURM": "srun", "SRU
 STEP_FIELDS = frozenset((
     "nodes_min", "nodes_max", "ntasks", "cpus_per_task", "ntasks_per_node", "mem_per_node", "mem_per_cpu", "gres", "gpus",
     "gpus_per_node", "gpus_per_socket", "gpus_per_task", "sockets_per_node", "nodelist", "exclude", "relative", "exact", "overlap",
-    "exclusive", "overcommit", "distribution",
+    "exclusive", "overcommit", "distribution", "resv_ports",
     "time_limit", "immediate", "kill_on_bad_exit", "name", "sample_seconds", "interactive",
 ))
 """Fields that an option sets in a StepRequest, under the same name as in a JobRequest."""
-STEP_ONLY = frozenset({"relative", "exact", "overlap", "interactive"})
+STEP_ONLY = frozenset({"relative", "exact", "overlap", "interactive", "resv_ports"})
 
 
 class Option:

@@ -96,6 +96,10 @@ def _number_from_zero(option: Option, text: str, reading: Reading) -> Fields:
     return {_target(option): _number(option, text, 0)}
 
 
+def _ports(option: Option, text: str, reading: Reading) -> Fields:
+    return {_target(option): _number(option, text, 0) if text else -1}
+
+
 def _nodes(option: Option, text: str, reading: Reading) -> Fields:
     from slurm.notation import nodecount
 
@@ -416,7 +420,7 @@ READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
     "tres_per_task": _tres_per_task, "hosts": _hosts, "node_info": _node_info, "hint": _hint, "exclusive": _exclusive,
     "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
     "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind, "cpu_bind": _cpu_bind,
-    "acctg_freq": _acctg_freq, "tres_bind": _tres_bind,
+    "acctg_freq": _acctg_freq, "tres_bind": _tres_bind, "ports": _ports,
     "step_ends": _step_ends, "boot_delay": _boot_delay, "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
 }
 """Kind of value → its reader. The one place that knows the kinds."""

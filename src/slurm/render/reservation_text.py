@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from slurm.core.reserving import windows
 from slurm.model.node import Node
 from slurm.model.reservation import Reservation
-from slurm.notation import duration, hostlist
+from slurm.notation import duration, hostlist, number_ranges
 from slurm.render.json_text import Value, number
 from slurm.render.view import View
 
@@ -54,18 +54,7 @@ def cpus(of: Reservation, view: View) -> int:
 
 def core_ids(node: Node, of: Reservation) -> str:
     """The numbers of its cores on a node."""
-    return _ranges(sorted({cpu // node.threads_per_core for cpu in of.cpus[node.name]}))
-
-
-def _ranges(numbers: list[int]) -> str:
-    """0-3,8."""
-    runs: list[list[int]] = []
-    for number_ in numbers:
-        if runs and runs[-1][-1] == number_ - 1:
-            runs[-1][1:] = [number_]
-        else:
-            runs.append([number_])
-    return ",".join("-".join(map(str, run)) for run in runs)
+    return number_ranges.show(sorted({cpu // node.threads_per_core for cpu in of.cpus[node.name]}))
 
 
 def table(reservations: Iterable[Reservation], view: View, *, header: bool = True) -> list[str]:

@@ -10,7 +10,7 @@ from slurm.model.ids import BATCH_STEP, EXTERN_STEP
 from slurm.model.job import Job, NodeShare
 from slurm.model.notice import shown_wishes
 from slurm.model.states import JobState
-from slurm.notation import duration, gres, hostlist, size, sluid, tres
+from slurm.notation import duration, gres, hostlist, number_ranges, size, sluid, tres
 from slurm.render import job_facts as facts
 from slurm.render import job_values as values
 from slurm.render.step_values import JobStep, nodes
@@ -191,7 +191,7 @@ def show_step(entry: JobStep, view: View) -> list[str]:
         f"State={step.state.name} Partition={job.partition} NodeList={nodes(step)}",
         f"Nodes={len(step.shares)} CPUs={cpus} Tasks={step.ntasks} Name={step.name} Network=(null)",
         f"TRES={shown_tres}",
-        "ResvPorts=(null)",
+        f"ResvPorts={number_ranges.show(step.ports) or NULL}",
         "CPUFreqReq=Default",
         f"SrunHost:Pid={step.launcher or '(null):0'}",
     ]

@@ -11,7 +11,7 @@ from itertools import groupby
 from slurm.core import network
 from slurm.model.job import Allocation, ArrayPart, Job, NodeShare, Step
 from slurm.model.settings import Settings
-from slurm.notation import gpu_bind, hostlist, sluid
+from slurm.notation import gpu_bind, hostlist, number_ranges, sluid
 from slurm.notation import gres as gres_notation
 
 
@@ -246,6 +246,8 @@ def step_variables(job: Job, shape: ArrayPart | None, step: Step, settings: Sett
     if request.cpus_per_task:
         env["SLURM_CPUS_PER_TASK"] = str(request.cpus_per_task)
         env["SLURM_TRES_PER_TASK"] = f"cpu={request.cpus_per_task}"
+    if step.ports:
+        env["SLURM_STEP_RESV_PORTS"] = number_ranges.show(step.ports)
     gres = gres_notation.parse(request.gres) if request.gres else []
     if gres:
         env["SLURM_STEP_GRES"] = request.gres

@@ -114,6 +114,18 @@ def _complete_wait(conf: Config) -> int:
     return seconds
 
 
+def _mpi_ports(conf: Config) -> list[int]:
+    """The first and the last port that are kept for steps, as MpiParams has it; ConfigError where that is no range."""
+    text = conf.options("MpiParams").get("ports")
+    if text is None:
+        return []
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) <= 0xFFFF):
+        raise ConfigError(
+            message=f"{conf.path}: MpiParams=ports={text} is no range of ports", hints=["write for example ports=12000-12999"])
+    return [int(first), int(last)]
+
+
 def _hetjob_priority(parameters: Mapping[str, str]) -> str:
     word = parameters.get("bf_hetjob_prio", "").lower()
     if word not in ("", "min", "avg", "max"):
@@ -134,7 +146,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         min_job_age=conf.seconds("MinJobAge") or NEVER_SECONDS, kill_wait=conf.seconds("KillWait"),
         over_time_limit=conf.seconds("OverTimeLimit"), reservation_over_run=conf.seconds("ResvOverRun"),
         inactive_limit=conf.seconds("InactiveLimit"), batch_start_timeout=conf.seconds("BatchStartTimeout"),
-        complete_wait=_complete_wait(conf), slurmd_timeout=conf.seconds("SlurmdTimeout"),
+        complete_wait=_complete_wait(conf), mpi_ports=_mpi_ports(conf), slurmd_timeout=conf.seconds("SlurmdTimeout"),
         unkillable_step_timeout=conf.seconds("UnkillableStepTimeout"),
         requeue_unproven=_switch_seconds(conf, "SlurmctldParameters", "requeue_unproven"),
         fence_timeout=_switch_seconds(conf, "SlurmdParameters", "fence_timeout") or 0, return_to_service=conf.number("ReturnToService"),

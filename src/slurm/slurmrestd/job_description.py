@@ -234,7 +234,7 @@ FIELDS: tuple[Field, ...] = (
     Field("network", _option("network")),
     Field("nice", _option("nice")), Field("tasks", _positive("ntasks")), Field("oom_kill_step", _positive("oom-kill-step")),
     Field("open_mode", lambda value, body: iter([("open-mode", word.lower()) for word in value])),
-    Field("reserve_ports", refused="no ports are set aside for steps"),
+    Field("reserve_ports", refused="ports are kept for steps: give it to srun"),
     Field("overcommit", _flag("overcommit")), Field("partition", _option("partition")), Field("distribution_plane_size", _said_elsewhere),
     Field("power_flags", refused="Slurm itself took power management of jobs away", neutral=([],)), Field("prefer", _option("prefer")),
     Field("hold", _flag("hold")), Field("priority", _option("priority")),

@@ -62,10 +62,12 @@ def test_a_step_knows_its_own_nodes_and_tasks() -> None:
     job = b.started(cluster, "cn01", "cn02", ntasks=4)
     assert job.allocation is not None
     share = job.allocation.shares[0]
-    step = Step(id=StepId(3), name="s", start_time=b.T0, request=StepRequest(cpus_per_task=2, gres="gpu:1"), shares=[share], ntasks=1)
+    step = Step(id=StepId(3), name="s", start_time=b.T0, request=StepRequest(cpus_per_task=2, gres="gpu:1"), shares=[share], ntasks=1,
+        ports=[12000, 12001, 12007])
     found = env.step_variables(job, None, step, cluster.settings, "")
     expected = {"SLURM_STEP_ID": "3", "SLURM_STEP_NODELIST": "cn01", "SLURM_STEP_NUM_TASKS": "1", "SLURM_NTASKS": "1", "SLURM_CPUS_PER_TASK": "2",
-                "SLURM_STEP_GRES": "gpu:1", "SLURM_JOB_NODELIST": "cn[01-02]"}
+                "SLURM_STEP_GRES": "gpu:1", "SLURM_STEP_RESV_PORTS": "12000-12001,12007",
+                "SLURM_JOB_NODELIST": "cn[01-02]"}
     assert expected.items() <= found.items()
 
 

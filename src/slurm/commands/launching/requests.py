@@ -15,7 +15,7 @@ _STREAM_FIELDS = ("stdin", "stdout", "stderr", "open_mode")
 """What srun arranges itself; an allocation has no files."""
 _OF_OWN_JOB = frozenset(
     {"name", "nodes_min", "nodes_max", "ntasks", "cpus_per_task", "ntasks_per_node", "distribution", "overcommit", "overlap", "exact",
-     "relative", "kill_on_bad_exit"})
+     "relative", "kill_on_bad_exit", "resv_ports"})
 """What a step asks for anew in the allocation that was made for it; everything else it simply has."""
 COMMAND_LINE = "command line"
 
