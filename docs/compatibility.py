@@ -111,8 +111,6 @@ PLANS = {
     "signals go to tasks, or with --full to every process": 14,
     "records wait on disk: there is no buffer that could be full": NEVER,
     "only the controllers that jobs are held by are enabled": NEVER,
-    "nothing is run when reservations end": 14,
-    "nothing is run when reservations begin": 14,
     "nodes of a cluster whose slurmctld is away are not counted as down": 11,
     "nodes are chosen by their Weight only": 13,
     "no cores are set aside for GPUs": 15,

@@ -158,9 +158,9 @@ ResumeFailProgram | text | | yes |
 ResumeProgram | text | | yes |
 ResumeRate | rate | 300 | yes |
 ResumeTimeout | sec | 60 | yes |
-ResvEpilog | text | | later | nothing is run when reservations end
+ResvEpilog | text | | yes |
 ResvOverRun | min | 0 | yes |
-ResvProlog | text | | later | nothing is run when reservations begin
+ResvProlog | text | | yes |
 ReturnToService | int | 0 | yes |
 SchedulerParameters | list | | yes |
 SchedulerTimeSlice | sec | 30 | yes |

@@ -113,7 +113,9 @@ ResumeFailProgram | A program that is told of nodes that did not come up.
 ResumeProgram | The program that switches nodes on.
 ResumeRate | How many nodes are switched on a minute; 0 for any number.
 ResumeTimeout | How long a node may take to come up.
+ResvEpilog | A program that slurmctld runs when a reservation ends, with its name.
 ResvOverRun | How long jobs may go on after the end of their reservation.
+ResvProlog | The same when one begins.
 ReturnToService | Whether nodes that come back are used again: 0 never by themselves, 1 if they were lost by silence, 2 always.
 SchedulerParameters | How planning is done; the words are listed below.
 SchedulerTimeSlice | How long jobs that share CPUs in turn have them.

@@ -52,6 +52,7 @@ from slurm.slurmctld.policy_clock import PolicyClock
 from slurm.slurmctld.power import PowerSaving
 from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
+from slurm.slurmctld.reservation_programs import ReservationPrograms
 from slurm.slurmctld.scripts import Scripts
 from slurm.slurmctld.session import Session, forget_names
 from slurm.slurmctld.standbys import Standbys
@@ -117,6 +118,7 @@ class Controller:
         self.scripts.programs = setup.scripts_of(config)
         self.triggers = Triggers(self.engine, now, lambda: self.accounting.link.up if self.accounting is not None else None)
         self.triggers.conf_path = self.conf_path
+        self.reservation_programs = ReservationPrograms(config)
         self.health = HealthRounds(cluster, lambda name: self.links.send(name, n.CheckHealth()), time.monotonic)
         self.health.use(config)
         self.power = PowerSaving(self.engine, now, lambda name: self.links.send(name, n.RebootNode()),
@@ -160,6 +162,7 @@ class Controller:
             if job.request.kind == "alloc" and not job.request.no_shell and not job.state.finished and job.array_part is None:
                 self.holders.expect(job.id)
         self.triggers.started()
+        self.reservation_programs.started(self.cluster)
         self.power.started()
         self.planner.trigger()
         self._tick()
@@ -232,6 +235,7 @@ class Controller:
         self.proofs.close()
         self.scripts.close()
         await self.triggers.close()
+        await self.reservation_programs.close()
         self.power.close()
         self.planner.stop()
         self.followers.close()
@@ -249,7 +253,7 @@ class Controller:
         self.proofs.programs = setup.programs_of(config)
         self.scripts.programs = setup.scripts_of(config)
         self.power.programs = setup.switching_of(config)
-        self.config, self.operators = config, operators
+        self.config, self.operators, self.reservation_programs.config = config, operators, config
         forget_names()
         await durable
         self.links.reconfigured(leaving)
@@ -319,6 +323,7 @@ class Controller:
         self.counters.noticed(event)
         self.planner.noticed(event)
         self.triggers.noticed(event)
+        self.reservation_programs.noticed(event)
         self.power.noticed(event)
         self.followers.noticed(event)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -181,3 +182,33 @@ def test_only_operators_change_reservations_and_names_come_back(play: Play) -> N
             assert (await s.client(ROOT).ask(kind, name=f"{user_name(BOB)}_1", **fields))["type"] == "Done"
 
     play(scene, CONF)
+
+
+def test_programs_are_run_with_the_name_of_each_reservation_that_begins_and_that_ends(play: Play, tmp_path: Path) -> None:
+    for name in ("prolog", "epilog"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" $SLURM_CLUSTER_NAME >>{tmp_path}/told\n[ "$1" != odd ]\n')
+        program.chmod(0o755)
+
+    def told() -> list[str]:
+        return (tmp_path / "told").read_text().splitlines() if (tmp_path / "told").exists() else []
+
+    async def scene(s: Stage) -> None:
+        await ready(s)
+        start = float(int(s.now()) + 3600)
+        for name, begin, more in (("odd", start, ""), ("never", start + 7200, ""), ("daily", start, "flags=daily")):
+            line = f"create reservation ReservationName={name} starttime={moment.show(begin)} duration=60 user=root nodes=lambda-gpu-001 {more}"
+            line = line.replace("flags=", "flags=overlap,") if more else f"{line} flags=overlap"
+            made = await s.client(ROOT).ask("CreateReservation", changes=changes(line))
+            assert made["type"] == "ReservationMade", made
+        assert (await s.client(ROOT).ask("DeleteReservation", name="never"))["type"] != "Failure"
+        s.set_clock(start)
+        await s.until(lambda: len(told()) == 2)
+        s.set_clock(start + 3600)
+        await s.until(lambda: len(told()) == 4)
+        s.set_clock(start + 86400)
+        await s.until(lambda: len(told()) == 5)
+        assert sorted(told()[:2]) == ["prolog daily test", "prolog odd test"] and sorted(told()[2:4]) == ["epilog daily test", "epilog odd test"]
+        assert told()[4:] == ["prolog daily test"]
+
+    play(scene, f"{CONF}ResvProlog={tmp_path}/prolog\nResvEpilog={tmp_path}/epilog\n")
