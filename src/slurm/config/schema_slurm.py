@@ -365,7 +365,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "PrologFlags": {
         "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes",
         "Contain": "yes",
-        "RunInJob": "later",
+        "RunInJob": "yes",
         "X11": "yes"},
     "X11Parameters": {"home_xauthority": "yes"},
     "SlurmctldParameters": {

@@ -101,7 +101,7 @@ PriorityWeightTRES | The weights of resources: `CPU=1000,Mem=2000,GRES/gpu=3000`
 PrivateData | What users see of their own only: `accounts`, `events`, `jobs`, `nodes`, `partitions`, `reservations`, `usage`, `users`.
 ProctrackType | How the processes of a step are found: `proctrack/cgroup` holds every one of them, `proctrack/linuxproc` goes by parents.
 PrologEpilogTimeout | How long prologs and epilogs may take.
-PrologFlags | When prologs run: `Alloc`, `Contain`, `DeferBatch`, `ForceRequeueOnFail`, `NoHold`, `Serial`, `X11`.
+PrologFlags | When prologs run: `Alloc`, `Contain`, `DeferBatch`, `ForceRequeueOnFail`, `NoHold`, `RunInJob`, `Serial`, `X11`.
 PropagatePrioProcess | Whether tasks get the nice value of the shell that submitted: 0 no, 1 yes, 2 one above slurmd's at least.
 PropagateResourceLimits | Which limits of the submitting shell jobs get.
 PropagateResourceLimitsExcept | Which they do not get.

@@ -39,7 +39,6 @@ NEVER_SECONDS = 100 * 365 * 86400
 MAX_SECONDS_DIGITS = 9
 CASCADE_AT_ONCE = 100
 """Waiting jobs that are told of others' ends in one turn of the loop: some milliseconds."""
-REFUSED_PROLOG_FLAGS = {"RunInJob": "prologs run beside the job, not in it"}
 RESTART_KEYS = (
     "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo",
     "SlurmctldLogFile",
@@ -248,13 +247,10 @@ def spec_cores_first(conf: Config) -> bool:
 def prolog_flags(conf: Config) -> list[str]:
     """PrologFlags in small letters and order, with what each implies.
 
-    ConfigError for those that are not carried out and for what cannot be together.
+    ConfigError for what cannot be together.
     """
     flags = {word.lower() for word in conf.words("PrologFlags")} - {"none"}
-    for name, why in REFUSED_PROLOG_FLAGS.items():
-        if name.lower() in flags:
-            raise ConfigError(message=f"{conf.path}: PrologFlags={name} is not carried out yet: {why}")
-    if "x11" in flags:
+    if flags & {"x11", "runinjob"}:
         flags.add("contain")
     if flags & {"contain", "deferbatch"}:
         flags.add("alloc")

@@ -15,7 +15,7 @@ import logging
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.config import programs
@@ -36,6 +36,7 @@ class SiteScripts(NamedTuple):
     folder: str
     seconds: Mapping[str, int]
     serial: bool = False  # PrologFlags=Serial: one at a time on this node
+    in_job: bool = False  # PrologFlags=RunInJob: in the cgroups of the job's extern step
 
 
 class JobScripts:
@@ -49,6 +50,7 @@ class JobScripts:
         self._over: OrderedDict[Attempt, None] = OrderedDict()
         self._known: set[Attempt] = set()
         self._one_at_a_time = asyncio.Lock()
+        self.doors: Callable[[int, int], Sequence[str]] = lambda job, attempt: ()  # of an attempt's extern step
 
     def open(self) -> None:
         """Find what an earlier slurmd began. OSError."""
@@ -66,6 +68,11 @@ class JobScripts:
     def use(self, site: SiteScripts) -> None:
         """The configuration was read again."""
         self._site = site
+
+    @property
+    def in_job(self) -> bool:
+        """Whether they run in the cgroups of their job's extern step."""
+        return self._site.in_job
 
     def has(self, kind: str) -> bool:
         """Whether there are any of this kind."""
@@ -139,11 +146,9 @@ class JobScripts:
         site = self._site
         scripts = programs.found(site.patterns[kind], site.folder)
         environment = {**told, "SLURM_SCRIPT_CONTEXT": f"{kind}_slurmd"}
-        if not site.serial:
-            outcome = await script_run.run(self._path(kind, job, attempt), scripts, environment, site.seconds[kind], self._helpers)
-        else:
-            async with self._one_at_a_time:
-                outcome = await script_run.run(self._path(kind, job, attempt), scripts, environment, site.seconds[kind], self._helpers)
+        async with self._one_at_a_time if site.serial else contextlib.nullcontext():
+            doors = self.doors(job, attempt) if site.in_job else ()
+            outcome = await script_run.run(self._path(kind, job, attempt), scripts, environment, site.seconds[kind], self._helpers, doors)
         if outcome.why:
             log.error("[job %d] %s failed: %s", job, kind, outcome.why)
         return outcome

@@ -39,7 +39,7 @@ from slurm.slurmd.private_folders import PrivateFolders
 from slurm.slurmd.processors import Processors, machine_cores, memory_domains
 from slurm.slurmd.reboot import reboot
 from slurm.slurmd.registration import registration
-from slurm.slurmd.roster import Roster, StepHere
+from slurm.slurmd.roster import JobHere, Roster, StepHere
 from slurm.slurmd.script_run import Outcome
 from slurm.slurmd.settings import NodeSettings
 from slurm.slurmd.signalling import Signalling
@@ -82,6 +82,7 @@ class Node:
         self.kill_wait = 30
         self.accepted = asyncio.Event()
         self.scripts = JobScripts(settings.spool, settings.scripts, self.steps.helpers)
+        self.scripts.doors = lambda job, attempt: extern_step.doors(self.roster.find(job, attempt))
         self.health = Health(self.steps.helpers)
         self._private = PrivateFolders(settings.private_folders, settings.node, settings.spool)
         self.gpus = GpuMetering(os.path.join(settings.spool, usage.READINGS), settings.gathering.task_seconds, self.steps.helpers)
@@ -331,7 +332,8 @@ class Node:
 
     async def _launch_after_prolog(self, order: n.LaunchBatch) -> None:
         try:
-            ready = await self.prepared(order.job, order.attempt, order.prolog)
+            failed = await extern_step.begin(self, order.job, order.attempt, extern_step.of_batch(order)) if self.scripts.in_job else ""
+            ready = not failed and await self.prepared(order.job, order.attempt, order.prolog)
         finally:
             self._after_prolog.discard((order.job, order.attempt))
         if ready and not self.roster.is_past(order.job, order.attempt):  # else it is being ended, and that is answered
@@ -352,10 +354,13 @@ class Node:
             self.spawn(self._prepare_job(order))
 
     async def _prepare_job(self, order: n.PrepareJob) -> None:
-        if not await self.prepared(order.job, order.attempt, order.prolog):
+        job, attempt, extern = order.job, order.attempt, order.extern
+        failed = await extern_step.begin(self, job, attempt, extern) if extern is not None and self.scripts.in_job else ""
+        if not failed and not await self.prepared(job, attempt, order.prolog):
             return
-        failed = await extern_step.begin(self, order.job, order.attempt, order.extern) if order.extern is not None else ""
-        self.outbox.put(n.JobPrepared(serial=0, job=order.job, attempt=order.attempt, failed=failed))
+        if extern is not None and not failed:
+            failed = await extern_step.begin(self, job, attempt, extern)
+        self.outbox.put(n.JobPrepared(serial=0, job=job, attempt=attempt, failed=failed))
 
     def _on_check_health(self, order: n.CheckHealth) -> None:
         self.spawn(self.check_health())
@@ -450,10 +455,19 @@ class Node:
         here = self.roster.close(order.job, order.attempt)
         here.told = order.epilog
         self.answers.over(order.job, order.attempt)
+        kept = extern_step.kept(self, here)
         for step in here.running:
-            self._end(step, order.why, order.kill_wait, order.at)
+            if step is not kept:
+                self._end(step, order.why, order.kill_wait, order.at)
         if not here.running and not here.gone_told:
             self._leave(order.job, order.attempt)
+        self._run_epilog_within(here)
+
+    def _run_epilog_within(self, here: JobHere) -> None:
+        """Once nothing of an attempt that ends is left but its extern step, where Epilog belongs into that."""
+        kept = extern_step.kept(self, here) if here.told is not None else None
+        if kept is not None and here.running == [kept]:
+            self.spawn(extern_step.epilog(self, here, kept, here.told or {}))
 
     def _on_terminate_step(self, order: n.TerminateStep) -> None:
         here = self.roster.find(order.job, order.attempt)
@@ -514,6 +528,8 @@ class Node:
             self.spawn(unkillable.look_after(self.settings, key, ended.unkillable, self.steps.helpers))
         if nothing_left:
             self._leave(key.job, key.attempt)
+        elif here.over:
+            self._run_epilog_within(here)
 
     def _leave(self, job: int, attempt: int) -> None:
         """No process of an attempt is left: its Epilog is run, then slurmctld is told.

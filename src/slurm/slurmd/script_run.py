@@ -29,6 +29,11 @@ MARK = "SLURM_PY_SCRIPTS"
 """The variable that names the folder: processes that have it are no strays of a step."""
 _SHELL = """folder=$1; shift
 set -C; echo $$ >"$folder/pid" || exit 126; set +C
+while [ "$1" != -- ]; do
+    echo $$ >"$1" || { printf '125 %s\\n' "$1" >"$folder/status"; exit 125; }
+    shift
+done
+shift
 status=0
 for script; do
     printf '%s\\n' "$script" >"$folder/current"
@@ -63,11 +68,14 @@ def read(folder: str) -> Outcome | None:
     return Outcome(f"{script}: {how}{f': {said}' if said else ''}")
 
 
-async def run(folder: str, scripts: Sequence[str], environment: Mapping[str, str], seconds: float, helpers: set[int]) -> Outcome:
+async def run(
+        folder: str, scripts: Sequence[str], environment: Mapping[str, str], seconds: float, helpers: set[int],
+        doors: Sequence[str] = ()) -> Outcome:
     """Run the scripts, each for so many seconds at most (0: no end), or wait for those that an earlier slurmd began. OSError when nothing
     can be begun.
 
-    The folder is new, or what an earlier call made. `helpers` has the shell's pid while it runs.
+    The folder is new, or what an earlier call made. `helpers` has the shell's pid while it runs. `doors`: the files of cgroups by which it
+    enters them.
     """
     known = read(folder)
     if known is not None:
@@ -76,7 +84,7 @@ async def run(folder: str, scripts: Sequence[str], environment: Mapping[str, str
         return await _adopted(folder, seconds)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     running = Running(folder, boot_clock())
-    process = _start(folder, scripts, environment)
+    process = _start(folder, scripts, environment, doors)
     helpers.add(process.pid)
     try:
         while process.poll() is None:
@@ -89,10 +97,10 @@ async def run(folder: str, scripts: Sequence[str], environment: Mapping[str, str
     return _conclude(folder, process.pid)
 
 
-def _start(folder: str, scripts: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(folder: str, scripts: Sequence[str], environment: Mapping[str, str], doors: Sequence[str]) -> subprocess.Popen[bytes]:
     # No child of asyncio's, which would be killed with the loop: the shell outlives slurmd.
     return subprocess.Popen(
-        ["/bin/sh", "-c", _SHELL, "slurm-scripts", folder, *scripts], env={**environment, MARK: folder}, cwd="/", stdin=subprocess.DEVNULL,
+        ["/bin/sh", "-c", _SHELL, "slurm-scripts", folder, *doors, "--", *scripts], env={**environment, MARK: folder}, cwd="/", stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 

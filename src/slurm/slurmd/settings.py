@@ -173,10 +173,10 @@ def _tracking_only(conf: CgroupConf) -> CgroupConf:
 
 
 def _scripts(config: Config) -> SiteScripts:
+    flags = {word.lower() for word in config.words("PrologFlags")}
     return SiteScripts(
         {kind: programs.patterns(config, kind.title()) for kind in ("prolog", "epilog")}, os.path.dirname(os.path.abspath(config.path)),
-        {kind: programs.time_out(config, kind) for kind in ("prolog", "epilog")},
-        "serial" in (word.lower() for word in config.words("PrologFlags")))
+        {kind: programs.time_out(config, kind) for kind in ("prolog", "epilog")}, "serial" in flags, "runinjob" in flags)
 
 
 def _health(config: Config) -> HealthCheck:

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 
+import pytest
+
 from slurm.model.cpu_set import CpuSet
 from slurm.slurmd import control
 from slurm.slurmd.stepd.folder import EXTERN
@@ -101,3 +103,39 @@ def test_what_it_has_adopted_is_its_own_and_ends_with_the_job(run: Run) -> None:
                 stranger.kill()
 
     run(scene, conf=TASK_CGROUP)
+
+
+@needs("devices")
+@pytest.mark.parametrize("restart", [False, True])
+def test_prolog_and_epilog_run_within_it_where_the_site_says_so_and_it_lasts_until_the_epilog_is_over(run: Run, restart: bool) -> None:
+    root = run.stage.root
+    for name in ("prolog", "epilog"):
+        (root / name).write_text(f"#!/bin/sh\ncat /proc/self/cgroup >{root}/{name}.1.seen\n"
+            f"while [ ! -e {root}/go.{name} ]; do sleep 0.05; done\nmv {root}/{name}.1.seen {root}/{name}.seen\n")
+        (root / name).chmod(0o755)
+
+    def within(name: str) -> bool:
+        return "/job00001.1.extern" in (root / f"{name}.seen").read_text()
+
+    async def scene(stage: Stage) -> None:
+        stage.send(stage.batch(1, "#!/bin/sh\nsleep 0.1\n", prolog={"SLURM_JOB_ID": "1"}, kill_wait=2))  # the order comes first, after a restart
+        stage.send(prepare(1))
+        await stage.until(lambda: (root / "prolog.1.seen").exists())
+        (root / "go.prolog").touch()
+        await held(stage, 1)
+        assert (await stage.ended(1)).status == 0
+        assert within("prolog")
+        stage.send(n.TerminateJob(job=1, attempt=1, why="", kill_wait=2, epilog={"SLURM_JOB_ID": "1"}))
+        await stage.until(lambda: (root / "epilog.1.seen").exists())
+        if restart:
+            stage.kill_slurmd(signal.SIGKILL)
+            stage.start_slurmd()
+            await stage.until(lambda: len(stage.registrations) == 2)
+            stage.send(n.TerminateJob(job=1, attempt=1, why="", kill_wait=2, epilog={"SLURM_JOB_ID": "1"}))
+        assert not [one for one in stage.reports(n.StepEnded, 1) if isinstance(one, n.StepEnded) and one.step == EXTERN]
+        (root / "go.epilog").touch()
+        assert (await stage.ended(1, EXTERN)).status == 0
+        await stage.until(lambda: stage.reports(n.JobGone, 1))
+        assert within("epilog") and not any(one.drain for one in stage.reports(n.JobGone, 1))  # type: ignore[attr-defined]
+
+    run(scene, conf=f"{TASK_CGROUP}PrologFlags=RunInJob\nProlog={root}/prolog\nEpilog={root}/epilog\n")

@@ -132,3 +132,12 @@ def test_slurmctld_t_says_what_slurmctld_would_not_start_with(line: str, tmp_pat
     assert main(["-t", "-f", str(path)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{path}: {line}") and lines[-1] == f"{path}: cannot be used"
+
+
+def test_flags_of_prologs_bring_what_they_imply_and_what_cannot_be_together_is_refused() -> None:
+    for text, flags in (("", []), ("Alloc", ["alloc"]), ("Contain", ["alloc", "contain"]), ("RunInJob", ["alloc", "contain", "runinjob"]),
+            ("x11,Serial", ["alloc", "contain", "serial", "x11"]), ("DeferBatch", ["alloc", "deferbatch"])):
+        assert setup.prolog_flags(conf(f"PrologFlags={text}" if text else "")) == flags
+    for text in ("NoHold,Contain", "X11,NoHold"):
+        with pytest.raises(ConfigError, match="NoHold and Contain cannot be combined"):
+            setup.prolog_flags(conf(f"PrologFlags={text}"))
