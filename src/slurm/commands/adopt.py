@@ -18,8 +18,9 @@ from slurm.model.errors import ConfigError, NotNow, NotPermitted, SlurmError
 from slurm.slurmd import admission
 
 _DENIED = "Access denied by pam_slurm_adopt: "
-_ADOPTING = ("", "account", "open_session")
-"""PAM_TYPE where a session is let in and adopted; "": called by hand."""
+_ADOPTING = ("", "account")
+"""PAM_TYPE where a login is let in and adopted; "": called by hand. Not the session: before that pam_env may have read variables of the user's
+own file, and those of root's Python (PYTHONPATH) among them would be the user's program run as root."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,14 +35,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Let in, or raise NotPermitted; both are written to the system's log."""
     kind = environ.get("PAM_TYPE", "")
-    if kind == "close_session":
-        return 0
     parent = os.getppid()
     name = options.user or environ.get("PAM_USER", "")
     syslog.openlog("slurm-adopt", syslog.LOG_PID, syslog.LOG_AUTH)
     try:
         if kind not in _ADOPTING:
-            raise NotPermitted(message=f"{_DENIED}`slurm adopt` is for account and session of PAM, not for {kind}")
+            raise NotPermitted(message=f"{_DENIED}`slurm adopt` is for account lines of PAM, not for {kind}")
         # What PAM's environment holds the user may have written (pam_env): it does not say whose spool is believed.
         job = _admit(name, options.pid or parent, options.conf or find_conf({} if kind else environ) or "", options.node)
         if not options.pid and os.getppid() != parent:

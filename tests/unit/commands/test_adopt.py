@@ -32,6 +32,7 @@ def test_a_slurm_conf_from_pams_environment_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("environ", "why"), [
     ({"PAM_TYPE": "auth", "PAM_USER": "nobody"}, "not for auth"),
+    ({"PAM_TYPE": "open_session", "PAM_USER": "nobody"}, "not for open_session"),
     ({"PAM_TYPE": "account"}, "PAM_USER is not set"),
     ({"PAM_TYPE": "account", "PAM_USER": "no such user"}, "no such user"),
 ])
