@@ -88,14 +88,16 @@ def doors(here: JobHere | None) -> list[str]:
     return [os.path.join(path, "cgroup.procs") for path in group_of(step.record).folders]
 
 
-def kept(node: Node, here: JobHere) -> StepHere | None:
-    """The extern step of an attempt that is being ended, where it is to stay for Epilog."""
-    return _running(here) if node.scripts.in_job and node.scripts.has("epilog") and doors(here) else None
+def keep(node: Node, here: JobHere) -> StepHere | None:
+    """The extern step of an attempt that is being ended, where it is to stay for Epilog: the job's time may be over, Epilog's is not."""
+    step = _running(here) if node.scripts.in_job and node.scripts.has("epilog") and doors(here) else None
+    if step is not None:
+        node.steps.orders.limit(step, 0.0)
+    return step
 
 
 async def epilog(node: Node, here: JobHere, step: StepHere, told: Mapping[str, str]) -> None:
-    """Run Epilog within the extern step, of which its limits are not any more, and end that. How it went is told when all is over."""
-    node.steps.orders.limit(step, 0.0)
+    """Run Epilog within the extern step, and end that. How it went is told when all is over."""
     node.steps.orders.suspend(step, False, 0)
     try:
         await node.scripts.epilog(here.job, here.attempt, told)

@@ -455,7 +455,7 @@ class Node:
         here = self.roster.close(order.job, order.attempt)
         here.told = order.epilog
         self.answers.over(order.job, order.attempt)
-        kept = extern_step.kept(self, here)
+        kept = extern_step.keep(self, here)
         for step in here.running:
             if step is not kept:
                 self._end(step, order.why, order.kill_wait, order.at)
@@ -465,7 +465,7 @@ class Node:
 
     def _run_epilog_within(self, here: JobHere) -> None:
         """Once nothing of an attempt that ends is left but its extern step, where Epilog belongs into that."""
-        kept = extern_step.kept(self, here) if here.told is not None else None
+        kept = extern_step.keep(self, here) if here.told is not None else None
         if kept is not None and here.running == [kept]:
             self.spawn(extern_step.epilog(self, here, kept, here.told or {}))
 
