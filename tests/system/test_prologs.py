@@ -256,10 +256,10 @@ def test_alloc_runs_several_prologs_by_name_on_all_nodes_before_anything_starts_
     cluster.ok("scancel", job)
 
 
-def test_a_flag_that_is_not_carried_out_is_refused_with_the_reason(fresh: Maker) -> None:
+def test_flags_that_cannot_be_together_are_refused(fresh: Maker) -> None:
     cluster = fresh("--nodes", "1")
     cluster.up()
     conf = cluster.folder / "slurm.conf"
-    conf.write_text(conf.read_text() + "PrologFlags=X11\n")
+    conf.write_text(conf.read_text() + "PrologFlags=NoHold,X11\n")
     result = cluster.run("scontrol", "reconfigure")
-    assert result.status != 0 and "PrologFlags=X11 is not carried out yet: X11 is not forwarded" in result.err
+    assert result.status != 0 and "PrologFlags=NoHold and Contain cannot be combined" in result.err
