@@ -52,7 +52,7 @@ def test_a_drained_node_finishes_what_it_has_and_gets_nothing_new(cluster: Clust
 def test_draining_needs_a_reason(cluster: Cluster) -> None:
     result = cluster.run("scontrol", "update", "nodename=cn01", "state=drain")
     assert result.status == 1
-    assert result.err.splitlines()[0] == "You must specify a reason when DRAINING a node. Request denied"
+    assert result.err.splitlines()[0] == "You must specify a reason when DOWNING or DRAINING a node. Request denied"
     assert node_state(cluster, "cn01") == "idle"
 
 

@@ -7,7 +7,7 @@ import time
 
 from slurm.commands import caller, wanted_style
 from slurm.commands.shell import Channel, Message, Shell
-from slurm.model.errors import MESSAGES, SlurmError, Unreachable
+from slurm.model.errors import MESSAGES, SlurmError, Unreachable, Unsupported
 from slurm.notation import commas
 from slurm.notation.printable import printable_lines
 from slurm.options.resolve import Resolved
@@ -125,6 +125,9 @@ def token(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 
 def ping(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`ping`: whether the controller answers now; one that is starting is not waited for."""
+    if words:
+        shell.raw("too many arguments for keyword:ping")
+        return 1
     style = wanted_style.structure(resolved)
     try:
         channel = shell.channel(patient=False)
@@ -243,8 +246,15 @@ def _plain(shell: Shell, request: Message, prefix: str) -> int:
 
 def write(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`write batch_script ID [FILE|-]`: into slurm-ID.sh unless a file is named."""
+    if not words:
+        shell.raw("too few arguments for keyword:write")
+        shell.hints(["write scontrol write batch_script JOBID [FILE|-]"])
+        return 1
+    if words[0].lower() == "config":
+        raise Unsupported(message="scontrol write config is not supported by slurm-py yet",
+            hints=["scontrol show config prints what slurmctld runs with"])
     if len(words) < 2 or words[0].lower() != "batch_script":
-        shell.raw("invalid keyword for write: " + (words[0] if words else ""))
+        shell.raw(f"invalid write argument:{words[0]}" if words[0].lower() != "batch_script" else "too few arguments for keyword:write")
         shell.hints(["write scontrol write batch_script JOBID [FILE|-]"])
         return 1
     job = words[1]
@@ -278,7 +288,7 @@ def wait_job(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         shell.hints(["write scontrol wait_job JOBID"])
         return 1
     if not words[0].isdigit():
-        shell.error(f"Invalid job id {words[0]}")
+        shell.raw(f"Invalid job_id {words[0]}")
         return 1
     channel = shell.channel()
     try:

@@ -22,6 +22,9 @@ def listpids(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         shell.hints(["write scontrol listpids [JOBID[.STEPID]] [NODE]"])
         return 1
     ids = [words[0]] if words and words[0] != "*" else []
+    if ids and not ids[0][:1].isdigit():
+        shell.raw(f'"{ids[0]}" does not look like a jobid')
+        return 1
     node = words[1] if len(words) > 1 else _here(shell)
     channel = shell.channel()
     try:

@@ -225,9 +225,13 @@ class _InvalidState(OptionError):
         self.preface = (f"Invalid job state specified: {word}",)
 
 
+def _is_uid(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 11 and int(word) < 2**32
+
+
 def _tell_of_users(shell: Shell, resolved: Resolved) -> None:
     """A line on standard error for each user that this machine does not know: nobody's jobs are shown for him."""
-    users = [name for name in resolved.texts("user") if not name.isdigit()]
+    users = [name for name in resolved.texts("user") if not _is_uid(name)]
     if not users:
         return
     import pwd

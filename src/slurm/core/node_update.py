@@ -15,7 +15,7 @@ from slurm.model.ids import NodeName
 
 POWER = ("POWER_DOWN", "POWER_DOWN_ASAP", "POWER_DOWN_FORCE", "POWER_UP")
 STATES = ("CANCEL_REBOOT", "DOWN", "DRAIN", "FUTURE", "IDLE", *POWER, "RESUME", "UNDRAIN")
-_NEED_REASON = {"DOWN": "DOWNING", "DRAIN": "DRAINING"}
+_NEED_REASON = ("DOWN", "DRAIN")
 _LATER = ("FAIL", "NO_RESPOND", "PLANNED")
 
 
@@ -46,7 +46,7 @@ def update_nodes(state: ClusterState, nodes: str, changes: Mapping[str, str], ca
     wanted = str(fields.get("state", ""))
     if wanted in _NEED_REASON and not fields.get("reason"):
         raise InvalidRequest(
-            "ESLURM_INVALID_NODE_STATE", f"You must specify a reason when {_NEED_REASON[wanted]} a node. Request denied",
+            "ESLURM_INVALID_NODE_STATE", "You must specify a reason when DOWNING or DRAINING a node. Request denied",
             hints=[f'for example: scontrol update nodename={nodes} state={wanted.lower()} reason="bad dimm"'])
     return [
         e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, may_run=True, **fields)  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def _weight(text: str) -> int:
     try:
         return whole(text)
     except ValueError as error:
-        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid Weight value: {text}", hints=[str(error)]) from error
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Weight value ({text}) is not a valid number", hints=[str(error)]) from error
 
 
 def _features(text: str) -> list[str]:

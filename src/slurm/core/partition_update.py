@@ -43,8 +43,25 @@ def _read(state: ClusterState, changes: Mapping[str, str]) -> dict[str, object]:
         try:
             fields |= read(state, text.strip())
         except ValueError as error:
-            raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid input: {key}={text}", hints=[f"valid: {error}"]) from error
+            raise InvalidRequest("ESLURM_INVALID_OPTION", _complaint(key, text), hints=[f"valid: {error}"]) from error
     return fields
+
+
+_TIMES = ("maxtime", "defaulttime")
+_NUMBERS = {name.lower(): name for name in (
+    "PriorityTier", "PriorityJobFactor", "MaxCPUsPerNode", "DefMemPerCPU", "DefMemPerNode", "GraceTime", "OverTimeLimit")}
+
+
+def _complaint(key: str, text: str) -> str:
+    """Slurm's sentence of a wrong value: each kind of value has its own."""
+    name = key.lower()
+    if name in _TIMES:
+        return f"Invalid input {key}={text}"
+    if name == "maxnodes":
+        return f'Invalid numeric value "{text}" for MaxNodes.'
+    if name == "minnodes":
+        return f'"{text}" is not a valid node count'
+    return f"Invalid {_NUMBERS[name]} value: {text}" if name in _NUMBERS else f"Invalid input: {key}={text}"
 
 
 def create_partition(state: ClusterState, name: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:

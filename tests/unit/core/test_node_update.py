@@ -92,10 +92,10 @@ def test_refusals_have_slurms_words() -> None:
     c = b.lab_cluster()
     assert refused(c, by=b.BOB, State="drain", Reason="x").message == "Invalid user id"
     assert refused(c, "nosuch", State="resume").message == "Invalid node name specified"
-    assert refused(c, State="drain").message == "You must specify a reason when DRAINING a node. Request denied"
-    assert refused(c, State="down").message == "You must specify a reason when DOWNING a node. Request denied"
+    assert refused(c, State="drain").message == "You must specify a reason when DOWNING or DRAINING a node. Request denied"
+    assert refused(c, State="down").message == "You must specify a reason when DOWNING or DRAINING a node. Request denied"
     assert refused(c, State="bogus").message.splitlines()[:2] == ["Invalid input: state=bogus", "Request aborted"]
     assert refused(c, Bogus="1").message == "Update of this parameter is not supported: Bogus=1"
     assert refused(c, State="fail").name == "ESLURM_UNSUPPORTED"
     assert refused(c, State="power_up").name == "ESLURM_INVALID_NODE_STATE"
-    assert refused(c, Weight="x").message == "Invalid Weight value: x"
+    assert refused(c, Weight="x").message == "Weight value (x) is not a valid number"

@@ -48,7 +48,10 @@ def test_refusals_have_slurms_words() -> None:
     assert refused(c, "nosuch", State="up").message == "Invalid partition name specified"
     assert refused(c, by=b.BOB, State="up").message == "Invalid user id"
     assert refused(c, State="sideways").message == "Invalid input: state=sideways\nAcceptable State values are UP, DOWN, DRAIN and INACTIVE"
-    assert refused(c, MaxTime="x").message == "Invalid input: MaxTime=x"
+    assert refused(c, MaxTime="x").message == "Invalid input MaxTime=x"
+    assert refused(c, MaxNodes="x").message == 'Invalid numeric value "x" for MaxNodes.'
+    assert refused(c, minnodes="x").message == '"x" is not a valid node count'
+    assert refused(c, prioritytier="x").message == "Invalid PriorityTier value: x"
     assert refused(c, Hidden="1").message == "Invalid input: Hidden=1"
     assert refused(c, Nodes="cn77").message == "Invalid node name specified"
     assert refused(c, Bogus="1").message == "Update of this parameter is not supported: Bogus=1"
