@@ -529,6 +529,29 @@ def test_an_allocation_is_made_and_shows_what_it_has(rest: Rest) -> None:
     assert rest.as_user(ME, "GET", "/slurm/v0.0.44/resources/999999").status == 404
 
 
+def test_descriptions_in_jobs_are_the_components_of_a_heterogeneous_job(rest: Rest) -> None:
+    out = rest.cluster.work / "components.out"
+    made = rest.as_user(ME, "POST", "/slurm/v0.0.44/job/submit", {
+        "script": '#!/bin/sh\nsrun --het-group=0,1 sh -c \'echo "$SLURM_PROCID of $1" \' - "$SLURM_HET_SIZE"\n', "jobs": [
+            {"current_working_directory": str(rest.cluster.work), "standard_output": str(out), "environment": [f"PATH={rest.cluster.environment['PATH']}"]},
+            {"tasks": 2, "name": "second"}]})
+    assert made.status == 200, made
+    job = str(made.body["job_id"])
+
+    def shown() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = rest.as_user(ME, "GET", f"/slurm/v0.0.44/job/{job}").body["jobs"]
+        return found
+
+    rest.cluster.until(lambda: all(one["job_state"] == ["COMPLETED"] for one in shown()), why="the components did not complete")
+    assert sorted(out.read_text().splitlines()) == ["0 of 2", "1 of 2", "2 of 2"]
+    assert [(one["het_job_offset"]["number"], one["name"]) for one in shown()] == [(0, "rest"), (1, "second")]
+    allocated = rest.as_user(ME, "POST", "/slurm/v0.0.44/job/allocate", {"hetjob": [{"hold": True, "time_limit": 5}, {"tasks": 2, "hold": True, "time_limit": 5}]})
+    assert allocated.status == 200, allocated
+    assert rest.as_user(ME, "DELETE", f"/slurm/v0.0.44/job/{allocated.body['job_id']}").status == 200
+    refused = rest.as_user(ME, "POST", "/slurm/v0.0.44/job/submit", {"script": "#!/bin/sh\n", "jobs": [{"current_working_directory": "/"}, {"hetjob_group": 4}]})
+    assert (refused.status, "hetjob_group=4 of component 1" in refused.body["errors"][0]["description"]) == (422, True)
+
+
 def test_prometheus_reads_what_squeue_and_sdiag_say(rest: Rest, held: str) -> None:
     jobs = _measured(rest, "/metrics/jobs", ORDINARY)[1]
     assert jobs["slurm_jobs_pending"] == len(rest.cluster.ok("squeue", "-h", "-t", "PD", "-r").splitlines())

@@ -129,13 +129,15 @@ class Cluster:
             raise Unchanged()
         return found
 
-    def submit(self, request: Message, payload: Message, key: str = "") -> Submitted:
-        """Queue a batch job; a second submission with the same `key` is answered with the first one's job."""
-        return _read(self._channel.call({"type": "SubmitJob", "request": request, "payload": payload, "key": key}), Submitted)
+    def submit(self, request: Message, payload: Message, key: str = "", components: Sequence[Message] = ()) -> Submitted:
+        """Queue a batch job; a second submission with the same `key` is answered with the first one's job. `components`: the others of a
+        heterogeneous job."""
+        return _read(self._channel.call({
+            "type": "SubmitJob", "request": request, "payload": payload, "key": key, "components": list(components)}), Submitted)
 
-    def allocate(self, request: Message, key: str = "") -> tuple[int, list[str]]:
+    def allocate(self, request: Message, key: str = "", components: Sequence[Message] = ()) -> tuple[int, list[str]]:
         """Ask for an allocation that no connection holds (`no_shell`); its job, which may have to wait, and what is to be said of it."""
-        first = self._channel.call({"type": "AllocateJob", "request": request, "key": key})
+        first = self._channel.call({"type": "AllocateJob", "request": request, "key": key, "components": list(components)})
         if first.get("type") == "Pending":
             found = _read(first, Pending)
             return found.job_id, found.notes

@@ -48,6 +48,7 @@ class Wanted(NamedTuple):
     places: tuple[str, ...]
     threads: int
     connections: int
+    rate: int
     user: str
     group: str
     security: frozenset[str]
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="slurmrestd", description="Slurm's REST API. Without a place to listen at it answers what comes by standard input.",
         epilog="variables: SLURM_CONF SLURMRESTD_AUTH_TYPES SLURMRESTD_DATA_PARSER_PLUGINS SLURMRESTD_DEBUG SLURMRESTD_LISTEN "
-               "SLURMRESTD_MAX_CONNECTIONS SLURMRESTD_OPENAPI_PLUGINS SLURMRESTD_SECURITY")
+               "SLURMRESTD_MAX_CONNECTIONS SLURMRESTD_OPENAPI_PLUGINS SLURMRESTD_SECURITY SLURMRESTD_USER_RATE")
     top.add_argument("places", nargs="*", metavar="[HOST]:PORT|https://[HOST]:PORT|unix:/PATH",
         help="where to listen (SLURMRESTD_LISTEN, with commas)")
     top.add_argument("-a", metavar="PLUGIN[,…]", dest="auth",
@@ -78,6 +79,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-t", metavar="N", dest="threads", help=f"requests that are carried out at once, by default {THREADS}")
     top.add_argument("-u", metavar="USER", dest="user", default="",
         help="become this user once it listens: one with no rights of his own, never root or SlurmUser")
+    top.add_argument("--user-rate", metavar="N", dest="rate",
+        help="requests a second of one user, twice as many at once, others are answered 429; by default any number")
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
     top.add_argument("-V", "--version", action="version", version=version_line())
     return top
@@ -146,7 +149,7 @@ def _wanted(options: argparse.Namespace, environ: Mapping[str, str]) -> Wanted:
         versions=_versions(said(options.parsers, "SLURMRESTD_DATA_PARSER_PLUGINS")), places=tuple(map(_place, places)),
         threads=_count(options.threads, "-t", THREADS), connections=_count(said(options.connections, "SLURMRESTD_MAX_CONNECTIONS"),
         "--max-connections", MAX_CONNECTIONS),
-        user=options.user, group=options.group, security=security, level=logs.level_of(environ.get("SLURMRESTD_DEBUG") or "info",
+        rate=_count(said(options.rate, "SLURMRESTD_USER_RATE"), "--user-rate", 0), user=options.user, group=options.group, security=security, level=logs.level_of(environ.get("SLURMRESTD_DEBUG") or "info",
         options.verbose))
 
 
@@ -209,7 +212,7 @@ def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) 
     if wanted.places:
         raise_open_files()  # each listener has a connection
         asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, wanted.connections, lambda: _tell(wanted, site, ready),
-            application.sources.close, secured))
+            application.sources.close, secured, wanted.rate))
         for place in wanted.places:
             if place.startswith("unix:"):
                 _remove(place.removeprefix("unix:"))

@@ -7,7 +7,7 @@ table of options gives for `scontrol update`. Not here: whether the cluster take
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slurm.model.errors import InvalidRequest, NotPermitted, Unsupported
@@ -16,7 +16,7 @@ from slurm.net import container_options
 from slurm.notation import moment
 from slurm.options import tables
 from slurm.options.option import Option
-from slurm.options.resolve import resolve
+from slurm.options.resolve import Resolved, resolve
 from slurm.slurmrestd.reading import Body
 
 DEFAULT_NAME = "rest"
@@ -37,11 +37,15 @@ class Field(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A submission: the fields of a JobRequest and of a BatchPayload, and lines about what has no effect."""
+    """A submission: the fields of a JobRequest and of a BatchPayload, and lines about what has no effect.
+
+    `components`: the JobRequests of the other components of a heterogeneous job.
+    """
 
     request: dict[str, object]
     payload: dict[str, object]
     notes: list[str]
+    components: list[dict[str, object]] = []  # noqa: RUF012 - never changed
 
 
 def _option(name: str, unit: str = "") -> Speak:
@@ -202,12 +206,11 @@ def _said_elsewhere(value: Any, body: Body) -> Spoken:
     return iter(())
 
 
-_NO_HETEROGENEOUS = "the components of a heterogeneous job are not submitted by REST"
 _FOR_STEPS = "it is about steps, which srun makes"
 FIELDS: tuple[Field, ...] = (
     Field("account", _option("account")), Field("account_gather_frequency", _option("acctg-freq")), Field("admin_comment", _said_elsewhere),
-    Field("allocation_node_list", refused="it names the node of an allocation's caller"),
-    Field("allocation_node_port", refused="it is a port of an allocation's caller"),
+    Field("allocation_node_list", _said_elsewhere),
+    Field("allocation_node_port", refused="slurmctld calls nobody back: whoever allocated asks for the job"),
     Field("argv", _said_elsewhere), Field("array", _option("array")), Field("batch_features", _option("batch")),
     Field("begin_time", _moment("begin")),
     Field("flags", _flags), Field("burst_buffer", _option("bb")), Field("clusters", _option("clusters")),
@@ -223,7 +226,7 @@ FIELDS: tuple[Field, ...] = (
     Field("rlimits", _said_elsewhere),
     Field("excluded_nodes", _option("exclude")), Field("extra", _option("extra")), Field("constraints", _option("constraint")),
     Field("group_id", _said_elsewhere),
-    Field("hetjob_group", refused=_NO_HETEROGENEOUS), Field("immediate", refused="nobody waits here for a batch job to start"),
+    Field("hetjob_group", _said_elsewhere), Field("immediate", refused="nobody waits here for a batch job to start"),
     Field("job_id", refused="slurmctld numbers jobs"), Field("kill_on_node_fail", lambda value,
     body: iter(() if value else (("no-kill", None),))),
     Field("licenses", _option("licenses")), Field("mail_type", _mail), Field("mail_user", _option("mail-user")),
@@ -297,34 +300,60 @@ def _options(body: Body) -> list[tuple[str, str | None]]:
     return found
 
 
-def submission(body: Body, script: str, user: str, uid: int, *, now: float, host: str) -> Asked:
-    """What is asked of slurmctld for the description of a batch job; `user` is whom the request comes from.
+def submission(bodies: Sequence[Body], script: str, user: str, uid: int, *, now: float, host: str) -> Asked:
+    """What is asked of slurmctld for the description of a batch job, or for those of a heterogeneous job's components; `user` is whom the
+    request comes from.
 
     InvalidRequest, Unsupported, NotPermitted.
     """
-    _require_own(body, user, uid)
+    body, *others = bodies
+    for place, each in enumerate(bodies):
+        _require_own(each, user, uid)
+        _require_place(each, place)
     script = body.get("script") or script
     if not script.strip():
         raise InvalidRequest("ESLURM_JOB_SCRIPT_MISSING", hints=["`script` holds its text, and begins with #!"])
     if not script.startswith("#!"):
         raise InvalidRequest(message="This does not look like a batch script.  The first line must start with #! followed by the path to "
                                      "an interpreter.")
-    if not str(body.get("current_working_directory", "")).startswith("/"):
+    folder = str(body.get("current_working_directory", ""))
+    if not all(str(each.get("current_working_directory", folder)).startswith("/") for each in bodies):
         raise InvalidRequest(message="current_working_directory must be an absolute path", hints=["it is the folder in which the job runs"])
-    words = [f"--{name}" if text is None else f"--{name}={text}" for name, text in _options(body)]
-    resolved = resolve("sbatch", words, {}, now=now)
+    for each in others:
+        if each.get("script") not in (None, "", script):
+            raise InvalidRequest(message="The components of a heterogeneous job have one script, which runs in the first one")
+    notes = [f"{name} of component {place} has no effect: the script runs in the first one" for place, each in enumerate(others, 1)
+        for name in ("argv", "environment") if each.get(name) and each[name] != body.get(name)]
+    resolved = [resolve("sbatch", _words({"current_working_directory": folder, **each}), {}, now=now) for each in bodies]
+    request, *components = [_completed(one, each, host) for one, each in zip(resolved, bodies, strict=True)]
+    environment = _environment(body.get("environment", []))
+    environment.update(container_options.asked(resolved[0], folder))
+    payload: dict[str, object] = {"script": script, "argv": body.get("argv", [])[1:], "environment": environment}
+    return Asked(request, payload, [*(note for one in resolved for note in one.notes), *notes], components)
+
+
+def _words(body: Body) -> list[str]:
+    """A description as a command line."""
+    return [f"--{name}" if text is None else f"--{name}={text}" for name, text in _options(body)]
+
+
+def _completed(resolved: Resolved, body: Body, host: str) -> dict[str, object]:
+    """A JobRequest with what is no option of sbatch."""
     request = dict(resolved.request)
     request["name"] = request.get("name") or DEFAULT_NAME
-    request["submit_host"] = host
+    request["submit_host"] = body.get("allocation_node_list") or host
     if body.get("admin_comment"):
         request["admin_comment"] = body["admin_comment"]
     if body.get("rlimits"):
         request["rlimits"] = {name: -1 if math.isinf(limit) else int(limit) for name,
             limit in body["rlimits"].items() if name in LIMIT_NAMES}
-    environment = _environment(body.get("environment", []))
-    environment.update(container_options.asked(resolved, str(body["current_working_directory"])))
-    payload: dict[str, object] = {"script": script, "argv": body.get("argv", [])[1:], "environment": environment}
-    return Asked(request, payload, resolved.notes)
+    return request
+
+
+def _require_place(body: Body, place: int) -> None:
+    if body.get("hetjob_group") not in (None, place):
+        raise InvalidRequest(message=f"hetjob_group={_whole(body['hetjob_group'])} of component {place}", hints=[
+            "components are numbered as they stand, from 0 on"])
 
 
 _OF_SCRIPTS = ("script", "argv", "environment", "standard_input", "standard_output", "standard_error", "open_mode", "requeue", "rlimits",
@@ -334,19 +363,24 @@ ALLOCATION_NAME = "no-shell"
 """What `salloc --no-shell` calls a job that has no name."""
 
 
-def allocation(body: Body, user: str, uid: int, *, now: float, host: str) -> Asked:
-    """What is asked of slurmctld for an allocation that nobody holds: it is there until its time limit, or until it is cancelled.
+def allocation(bodies: Sequence[Body], user: str, uid: int, *, now: float, host: str) -> Asked:
+    """What is asked of slurmctld for an allocation that nobody holds, of one component or several: it is there until its time limit, or
+    until it is cancelled.
 
     InvalidRequest, Unsupported, NotPermitted.
     """
-    _require_own(body, user, uid)
-    notes = [f"{name} says nothing of an allocation: it has no script" for name in _OF_SCRIPTS if body.get(name)]
-    described = {name: value for name, value in body.items() if name not in _OF_SCRIPTS}
-    words = [f"--{name}" if text is None else f"--{name}={text}" for name, text in _options(described)]
-    resolved = resolve("salloc", words, {}, now=now)
-    request = {**resolved.request, "kind": "alloc", "no_shell": True, "submit_host": host}
-    request["name"] = request.get("name") or ALLOCATION_NAME
-    return Asked(request, {}, [*resolved.notes, *notes])
+    found: list[dict[str, object]] = []
+    notes: list[str] = []
+    for place, body in enumerate(bodies):
+        _require_own(body, user, uid)
+        _require_place(body, place)
+        notes += [f"{name} says nothing of an allocation: it has no script" for name in _OF_SCRIPTS if body.get(name)]
+        resolved = resolve("salloc", _words({name: value for name, value in body.items() if name not in _OF_SCRIPTS}), {}, now=now)
+        notes += resolved.notes
+        submit_host = body.get("allocation_node_list") or host
+        found.append({**resolved.request, "kind": "alloc", "no_shell": True, "submit_host": submit_host,
+            "name": resolved.request.get("name") or ALLOCATION_NAME})
+    return Asked(found[0], {}, notes, found[1:])
 
 
 def _require_own(body: Body, user: str, uid: int) -> None:
@@ -381,7 +415,8 @@ def changes(body: Body) -> dict[str, str]:
     """
     rows = {option.name: option for option in tables.rows("sbatch")}
     found: dict[str, str] = {key: str(body[name]) for name, key in _CHANGED.items() if name in body}
-    fixed = [name for name in ("script", "argv", "environment", "rlimits", "user_id", "group_id") if body.get(name)]
+    fixed = [name for name in ("script", "argv", "environment", "rlimits", "user_id", "group_id", "hetjob_group",
+        "allocation_node_list") if body.get(name)]
     if fixed:
         raise InvalidRequest(message=f"{fixed[0]} cannot be changed once a job is submitted")
     asked = {name: value for name, value in body.items() if name not in (*_CHANGED, "hold", "job_id")}

@@ -108,30 +108,29 @@ def _reference(call: Call) -> str:
 def submit(call: Call) -> Record:
     """POST job/submit."""
     several = call.body.get("jobs", [])
-    if len(several) > 1:
-        raise Unsupported(message="Several jobs in `jobs` are a heterogeneous job, which is not supported by REST yet",
-            hints=["submit them one by one"])
     if several and "job" in call.body:
-        raise InvalidRequest(message="Give `job` or `jobs`, not both")
-    description: Body | None = several[0] if several else call.body.get("job")
-    if not description:
+        raise InvalidRequest(message="Give `job` or `jobs`, not both", hints=["`jobs` are the components of a heterogeneous job"])
+    descriptions: list[Body] = several or [call.body.get("job") or {}]
+    if not all(descriptions):
         raise InvalidRequest(message="There is no job description",
             hints=['{"script": "#!/bin/bash\\n…", "job": {"current_working_directory": …, "environment": […]}}'])
     asked = job_description.submission(
-        description, call.body.get("script", ""), call.doors.user, call.doors.uid, now=call.now, host=call.host)
-    made = call.doors.cluster.submit(asked.request, asked.payload, _key(call))
+        descriptions, call.body.get("script", ""), call.doors.user, call.doors.uid, now=call.now, host=call.host)
+    made = call.doors.cluster.submit(asked.request, asked.payload, _key(call), asked.components)
     call.warnings += [*asked.notes, *made.warnings]
     return {"job_id": made.job_id, "step_id": "BATCH", "job_submit_user_msg": ""}
 
 
 def allocate(call: Call) -> Record:
     """POST job/allocate: resources for a while, as `salloc --no-shell`; steps are started in them by `srun --jobid`."""
-    if call.body.get("hetjob"):
-        raise Unsupported(message="hetjob is not supported by REST yet", hints=["salloc makes heterogeneous allocations"])
-    if not call.body.get("job"):
+    several = call.body.get("hetjob", [])
+    if several and "job" in call.body:
+        raise InvalidRequest(message="Give `job` or `hetjob`, not both", hints=["`hetjob` are the components of a heterogeneous allocation"])
+    descriptions: list[Body] = several or [call.body.get("job") or {}]
+    if not all(descriptions):
         raise InvalidRequest(message="There is no job description", hints=['{"job": {"tasks": 4, "time_limit": 60}}'])
-    asked = job_description.allocation(call.body["job"], call.doors.user, call.doors.uid, now=call.now, host=call.host)
-    job, notes = call.doors.cluster.allocate(asked.request, _key(call))
+    asked = job_description.allocation(descriptions, call.doors.user, call.doors.uid, now=call.now, host=call.host)
+    job, notes = call.doors.cluster.allocate(asked.request, _key(call), asked.components)
     call.warnings += [*asked.notes, *notes]
     return {"job_id": job, "job_submit_user_msg": ""}
 

@@ -21,12 +21,13 @@ from slurm.model.errors import (
 )
 from slurm.render import json_text
 from slurm.slurmrestd import versions
+from slurm.slurmrestd.rates import TooMany
 from slurm.slurmrestd.reading import Malformed
 
 OK, NOT_MODIFIED, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TIMEOUT, CONFLICT = 200, 304, 400, 401, 403, 404, 408, 409
-TOO_LARGE, UNPROCESSABLE, FAILED, NOT_IMPLEMENTED, UNAVAILABLE = 413, 422, 500, 501, 503
+TOO_LARGE, UNPROCESSABLE, TOO_MANY, FAILED, NOT_IMPLEMENTED, UNAVAILABLE = 413, 422, 429, 500, 501, 503
 _STATUS: tuple[tuple[type[SlurmError], int], ...] = (
-    (Malformed, BAD_REQUEST), (NotPermitted, FORBIDDEN), (NotFound, NOT_FOUND), (NotNow, CONFLICT), (Unsupported, NOT_IMPLEMENTED),
+    (Malformed, BAD_REQUEST), (NotPermitted, FORBIDDEN), (NotFound, NOT_FOUND), (TooMany, TOO_MANY), (NotNow, CONFLICT), (Unsupported, NOT_IMPLEMENTED),
     (InvalidRequest, UNPROCESSABLE), (Unreachable, UNAVAILABLE), (StoreError, UNAVAILABLE), (ConfigError, FAILED),
 )
 """Kind of error → status; the first that fits, and 500 for what has no kind."""

@@ -23,13 +23,14 @@ from uvicorn.server import ServerState
 from slurm.model.errors import ConfigError
 from slurm.net.endpoint import short_path
 from slurm.slurmrestd.authentication import Client
+from slurm.slurmrestd.handshaking import Handshake
+from slurm.slurmrestd.rates import Rates
 from slurm.slurmrestd.tls import PREFIX
 from slurm.slurmrestd.visitors import Limited, Visit, Visitors
 
 KEEP_ALIVE_SECONDS = 75
 HEAD_SECONDS = 10.0
 """A request's head must be there this long after the connection, or it ends."""
-HANDSHAKE_SECONDS = 10.0
 LARGEST_HEAD = 64 * 1024
 BACKLOG = 1024
 _READ_SIZE = 64 * 1024
@@ -110,6 +111,10 @@ def client_of(stream: socket.socket | None) -> Client:
     return Client(f"[{address[0]}]:{address[1]}")
 
 
+def _source(transport: asyncio.BaseTransport) -> str:
+    return client_of(transport.get_extra_info("socket")).source
+
+
 def configured(app: Any, visitors: Visitors | None = None) -> uvicorn.Config:
     """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is. Connections count among `visitors`."""
     return uvicorn.Config(
@@ -183,12 +188,13 @@ class Secured(NamedTuple):
 
 
 async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connections: int, ready: Callable[[], None],
-        stopping: Callable[[], None] = lambda: None, secured: Secured | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; `stopping` is called then, and ends what would go on for ever."""
+        stopping: Callable[[], None] = lambda: None, secured: Secured | None = None, rate: int = 0) -> None:
+    """Serve until SIGTERM or SIGINT; `stopping` is called then, and ends what would go on for ever. One user may ask `rate` times a second,
+    0: as often as he likes."""
     # What it warns of are requests that are none, and too many connections: whoever reaches the port could fill the log with these.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads
-    visitors = Visitors(connections)
+    visitors = Visitors(connections, rates=Rates(rate))
     server = _Server(configured(Limited(app, visitors), visitors))
     server.stopping, server.secured, server.visitors = stopping, secured, visitors
     if secured is not None:
@@ -206,15 +212,24 @@ class _Server(uvicorn.Server):
     secured: Secured | None = None
     visitors: Visitors
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._handshakes: set[asyncio.Task[None]] = set()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
         await super().startup(sockets)
         protocol: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
-        for stream in self.secured.sockets if self.secured is not None else ():
-            assert self.secured is not None
+        if self.secured is None:
+            return
+        context = self.secured.context
+
+        def made() -> asyncio.Protocol:
+            return protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+        for stream in self.secured.sockets:
             self.servers.append(await asyncio.get_running_loop().create_server(
-                lambda: protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state), sock=stream,
-                ssl=self.secured.context, ssl_handshake_timeout=HANDSHAKE_SECONDS, backlog=BACKLOG))
+                lambda: Handshake(context, made, self.visitors, _source, self._handshakes), sock=stream, backlog=BACKLOG))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -16,10 +16,11 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse
 
-from slurm.model.errors import NotNow
 from slurm.net.discovery import Site
 from slurm.slurmrestd.authentication import Claim
 from slurm.slurmrestd.connections import Connections
+from slurm.slurmrestd.rates import RETRY_AFTER, Rates, TooMany
+from slurm.slurmrestd.replies import TOO_MANY
 
 SILENT, SILENT_OF_ONE = 512, 128
 """Connections on which nobody known has asked anything: in all, and from one address or user of this machine."""
@@ -49,9 +50,11 @@ _present: ContextVar[tuple[Visitors, Visit] | None] = ContextVar("visit", defaul
 
 
 class Visitors:
-    """The connections of one server, `places` of them for requests and known users. Called in the event loop but for `recognise`."""
+    """The connections of one server, `places` of them for requests and known users. Called in the event loop but for `recognise` and
+    `rates`."""
 
-    def __init__(self, places: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, places: int, clock: Callable[[], float] = time.monotonic, rates: Rates | None = None) -> None:
+        self.rates = rates or Rates(0)
         self._places = places
         self._clock = clock
         self._silent: dict[Visit, None] = {}  # in order of arrival
@@ -99,11 +102,11 @@ class Visitors:
             self._silent[visit] = None
 
     def recognise(self, visit: Visit, user: str) -> None:
-        """slurmctld believes whom it comes from; any thread. NotNow for a user whose requests have all the places that one may have."""
+        """slurmctld believes whom it comes from; any thread. TooMany for a user whose requests have all the places that one may have."""
         visit.user = user
         mine = sum(each.asking > 0 and each.user == user for each in list(self._inside))
         if user != "root" and mine > max(1, int(self._places * PART)):
-            raise NotNow(message=f"slurmrestd is answering {mine - 1} requests of yours, as many as one user may have", hints=[
+            raise TooMany(message=f"slurmrestd is answering {mine - 1} requests of yours, as many as one user may have", hints=[
                 "try again when some of them are answered"])
 
     def close(self) -> None:
@@ -131,14 +134,17 @@ class Visitors:
 def recognising(opening: Opening) -> Opening:
     """`opening`, which says whose this connection is once slurmctld has believed him."""
     def opened(site: Site, claimed: Claim, place: str) -> Connections:
-        made = opening(site, claimed, place)
         present = _present.get()
-        if present is not None:
-            try:
-                present[0].recognise(present[1], made.asker.user)
-            except NotNow:
-                made.close()
-                raise
+        if present is None:
+            return opening(site, claimed, place)
+        present[0].rates.ask(claimed)
+        made = opening(site, claimed, place)
+        try:
+            present[0].rates.take(claimed, made.asker.user)
+            present[0].recognise(present[1], made.asker.user)
+        except TooMany:
+            made.close()
+            raise
         return made
 
     return opened
@@ -163,9 +169,15 @@ class Limited:
             else:
                 await send({"type": "websocket.close"})
             return
+
+        async def sent(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] == TOO_MANY:
+                message["headers"] = [*message["headers"], (b"retry-after", b"%d" % RETRY_AFTER)]
+            await send(message)
+
         token = _present.set((self._visitors, visit))
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, sent)
         finally:
             _present.reset(token)
             self._visitors.done(visit)

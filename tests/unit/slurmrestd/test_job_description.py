@@ -18,7 +18,7 @@ SCRIPT = "#!/bin/sh\ntrue\n"
 
 def _asked(**fields: Any) -> description.Asked:
     return description.submission(
-        {"current_working_directory": "/data", **fields}, SCRIPT, "alice", 1001, now=1_800_000_000.0, host="login1")
+        [{"current_working_directory": "/data", **fields}], SCRIPT, "alice", 1001, now=1_800_000_000.0, host="login1")
 
 
 def test_the_table_has_every_field_of_the_specification_once() -> None:
@@ -83,6 +83,29 @@ def test_what_is_not_carried_out_is_refused(fields: dict[str, Any], kind: type[E
     assert said in "; ".join(refused.value.lines())  # type: ignore[attr-defined]
 
 
+def _components(*fields: dict[str, Any]) -> description.Asked:
+    return description.submission([{"current_working_directory": "/data"}, *fields], SCRIPT, "alice", 1001, now=1_800_000_000.0, host="login1")
+
+
+def test_several_descriptions_are_components_in_the_folder_of_the_first_one() -> None:
+    asked = _components({"tasks": 3, "hetjob_group": 1}, {"partition": "gpu", "environment": ["A=1"], "allocation_node_list": "login2"})
+    assert [(one.get("ntasks"), one.get("partition"), one["work_dir"], one["submit_host"]) for one in asked.components] == [
+        (3, None, "/data", "login1"), (None, "gpu", "/data", "login2")]
+    assert asked.notes == ["environment of component 2 has no effect: the script runs in the first one"]
+    allocated = description.allocation([{}, {"tasks": 2, "script": "x"}], "alice", 1001, now=1_800_000_000.0, host="login1")
+    assert [(one["no_shell"], one.get("ntasks")) for one in (allocated.request, *allocated.components)] == [(True, None), (True, 2)]
+    assert allocated.notes == ["script says nothing of an allocation: it has no script"]
+
+
+@pytest.mark.parametrize(("fields", "kind", "said"), [
+    ({"hetjob_group": 2}, InvalidRequest, "hetjob_group=2 of component 1"), ({"script": "#!/bin/sh\nfalse\n"}, InvalidRequest, "one script"),
+    ({"user_id": "root"}, NotPermitted, "user_id=root"), ({"current_working_directory": "here"}, InvalidRequest, "absolute")])
+def test_a_component_is_read_as_strictly_as_a_job(fields: dict[str, Any], kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind) as refused:
+        _components(fields)
+    assert said in "; ".join(refused.value.lines())  # type: ignore[attr-defined]
+
+
 def test_no_field_reads_a_file_of_slurmrestds_machine() -> None:
     assert "nodefile" not in _asked(required_nodes=["/etc/passwd"]).request
     assert _asked(required_nodes=["/etc/passwd"]).request["nodelist"] == "/etc/passwd"
@@ -96,7 +119,7 @@ def test_changes_of_a_job_are_keys_of_scontrol(fields: dict[str, Any], changes: 
     assert description.changes(fields) == changes
 
 
-@pytest.mark.parametrize("fields", [{"script": SCRIPT}, {"environment": ["A=1"]}, {"array": "1-3"}, {"open_mode": ["APPEND"]}])
+@pytest.mark.parametrize("fields", [{"script": SCRIPT}, {"environment": ["A=1"]}, {"array": "1-3"}, {"open_mode": ["APPEND"]}, {"hetjob_group": 1}, {"allocation_node_list": "x"}])
 def test_what_cannot_be_changed_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         description.changes(fields)

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from slurm.model.errors import ConfigError
 from slurm.net.discovery import Site
 from slurm.slurmrestd import serving, tls
+from slurm.slurmrestd.visitors import SILENT_OF_ONE
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -86,6 +87,45 @@ def test_clients_know_it_by_its_certificate_and_by_a_new_one_from_sighup_on(tmp_
         assert (await asyncio.to_thread(asked, port, str(second))).endswith(b"https")
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(serves, 20)
+
+    asyncio.run(main())
+
+
+def test_handshakes_that_do_not_end_are_few_and_keep_nobody_out(tmp_path: Path) -> None:
+    """More connections than one place may have say nothing: the oldest give way, and a client that does say something is answered."""
+    identity = made(tmp_path, "one")
+    (stream,) = serving.listening("https://127.0.0.1:0")
+    port = stream.getsockname()[1]
+
+    async def main() -> None:
+        ready = asyncio.Event()
+        secured = serving.Secured([stream], tls.context(identity), lambda: None)
+        serves = asyncio.ensure_future(serving.serve(hello, [], 2, 20, ready.set, secured=secured))
+        await asyncio.wait_for(ready.wait(), 20)
+        while not await asyncio.to_thread(_patient, port, identity.certificate):
+            await asyncio.sleep(0.01)
+        silent = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(SILENT_OF_ONE + 40)]
+        for each in silent[::2]:
+            each.sendall(b"\x16\x03\x01")
+        assert (await asyncio.to_thread(asked, port, identity.certificate)).endswith(b"https")
+        silent[0].settimeout(20)
+        with pytest.raises(ConnectionResetError):
+            await asyncio.to_thread(silent[0].recv, 1)
+        ended = 0
+        for each in silent:
+            each.setblocking(False)
+            try:
+                each.recv(1)
+                ended += 1
+            except BlockingIOError:
+                continue
+            except ConnectionResetError:
+                ended += 1
+        assert 40 <= ended <= 42
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(serves, 20)
+        for each in silent:
+            each.close()
 
     asyncio.run(main())
 
