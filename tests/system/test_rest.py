@@ -552,6 +552,26 @@ def test_descriptions_in_jobs_are_the_components_of_a_heterogeneous_job(rest: Re
     assert (refused.status, "hetjob_group=4 of component 1" in refused.body["errors"][0]["description"]) == (422, True)
 
 
+def test_what_a_job_writes_is_followed_to_its_end_by_its_owner(rest: Rest) -> None:
+    gate = rest.cluster.work / "gate"
+    os.mkfifo(gate)
+    made = rest.as_user(ME, "POST", "/slurm/v0.0.44/job/submit", {"script": f"#!/bin/sh\necho first\nread line < {gate}\necho $line >&2\n", "job": {
+        "current_working_directory": str(rest.cluster.work), "environment": ["PATH=/bin:/usr/bin"], "standard_output": "followed.%j"}})
+    job = str(made.body["job_id"])
+    path = f"/slurm/jobs/{job}/output"
+    assert rest.as_user(ORDINARY, "GET", path).status == 403
+    if os.geteuid() == 0:
+        assert rest.as_user(OPERATOR, "GET", path).status == 403  # it is root's
+    assert rest.as_user(ME, "GET", "/slurm/jobs/999999/output").status == 404
+    assert rest.as_user(ME, "GET", f"{path}?follow=perhaps").status == 422
+    request = urllib.request.Request(f"http://localhost:{rest.port}{path}?follow", headers={"X-SLURM-USER-TOKEN": token(ME)})
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        assert reply.readline() == b"first\n"
+        gate.write_text("second\n")
+        assert reply.read() == b"second\n"
+    assert rest.curl(f"http://slurm{path}?offset=6").out == "second\n"
+
+
 def test_prometheus_reads_what_squeue_and_sdiag_say(rest: Rest, held: str) -> None:
     jobs = _measured(rest, "/metrics/jobs", ORDINARY)[1]
     assert jobs["slurm_jobs_pending"] == len(rest.cluster.ok("squeue", "-h", "-t", "PD", "-r").splitlines())

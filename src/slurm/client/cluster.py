@@ -7,7 +7,7 @@ SlurmError that slurmctld answered, or Unreachable.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -33,12 +33,14 @@ from slurm.wire.messages import (
     Text,
     WillRun,
 )
+from slurm.wire.output_messages import OutputRead
 from slurm.wire.reservation_messages import ReservationMade
 from slurm.wire.token_messages import ActingAs
 
 T = TypeVar("T")
 Report = dict[str, Any]
 _listed = msgspec.json.Decoder(RecordsListed | Failure).decode
+_output = msgspec.json.Decoder(OutputRead | Failure).decode
 
 
 class Unchanged(Exception):  # noqa: N818 - it is an answer
@@ -106,6 +108,10 @@ class Cluster:
         """The script of a batch job; for its owner and administrators."""
         return _read(self._channel.call({"type": "BatchScript", "job_id": job}), Text).text
 
+    def output(self, job: str, stream: str = "stdout", offset: int = 0) -> OutputRead:
+        """A piece of what a job's script writes, from byte `offset` of its file on; for its owner and operators."""
+        return _decoded(_output, self._channel.exchange({"type": "ReadOutput", "job_id": job, "stream": stream, "offset": offset}))
+
     def explain(self, job: str, *, priority: bool = False) -> Explanation:
         """Why a job waits or ended as it did; with `priority` also what that is made of."""
         return _read(self._channel.call({"type": "ExplainJob", "job_id": job, "priority": priority}), Explained).explanation
@@ -118,12 +124,7 @@ class Cluster:
         """Some fields of jobs, those of render.feed.JOB. Unchanged where `unless` is still their version."""
         payload = self._channel.exchange({
             "type": "ListRecords", "fields": list(fields), "filter": msgspec.to_builtins(which), "unless": unless})
-        try:
-            found = _listed(payload)
-        except msgspec.DecodeError as error:
-            raise ProtocolError(hints=[f"the reply is none of ours: {error}"]) from error
-        if isinstance(found, Failure):
-            raise revive(found.kind, found.name, found.message, found.hints, found.preface)
+        found = _decoded(_listed, payload)
         self.version = found.version
         if found.unchanged:
             raise Unchanged()
@@ -197,6 +198,16 @@ class Cluster:
     def shares(self, users: Sequence[str] = (), accounts: Sequence[str] = ()) -> SharesListed:
         """Fair shares of associations."""
         return _read(self._channel.call({"type": "ListShares", "users": list(users), "accounts": list(accounts)}), SharesListed)
+
+
+def _decoded(decode: Callable[[bytes], T | Failure], payload: bytes) -> T:
+    try:
+        found = decode(payload)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(hints=[f"the reply is none of ours: {error}"]) from error
+    if isinstance(found, Failure):
+        raise revive(found.kind, found.name, found.message, found.hints, found.preface)
+    return found
 
 
 def _read(reply: Mapping[str, object], kind: type[T]) -> T:

@@ -51,7 +51,7 @@ LOOKING = "it changes nothing"
 OWN = "it is about a job of the caller's own"
 NO_ACTS: dict[type[m.Message], str] = {
     **dict.fromkeys((
-        m.TestJob, m.BatchScript, m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.ListRecords, m.FindUsage, m.ExplainJob, p.ReadPlan,
+        m.TestJob, m.BatchScript, m.ReadOutput, m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.ListRecords, m.FindUsage, m.ExplainJob, p.ReadPlan,
         h.ReadHistory, m.ListShares, m.ListPriorities, m.WatchEvents, f.ReadRights, f.Follow, f.ReadMetrics, k.ReadCrontab, t.ListTriggers,
         m.WaitJob, m.WaitReady, FindStep), LOOKING),
     **dict.fromkeys((m.SubmitJob, m.AllocateJob, m.AttachAllocation, m.Relinquish, m.CreateStep, m.FinishStep, m.CertifyUser), OWN),

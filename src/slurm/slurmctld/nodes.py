@@ -41,6 +41,7 @@ from slurm.model.states import JobState
 from slurm.net.server import Peer
 from slurm.slurmctld import faultpoints, malformed
 from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.file_reads import FileReads
 from slurm.slurmctld.live_usage import LiveUsage
 from slurm.slurmctld.relays import SLURMD, Relayer, Relays
 from slurm.slurmctld.silence import Silence
@@ -48,6 +49,7 @@ from slurm.slurmctld.unconfirmed import Order, Unconfirmed
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import UNREADABLE, Message, failure
+from slurm.wire.output_messages import FileRead
 from slurm.wire.relay_messages import FromRelay, RegisterSackd, SackdAccepted, SackdAlive
 from slurm.wire.standby_messages import FromStandby
 
@@ -86,6 +88,7 @@ class Links:
         self.beside: dict[NodeName, str] = {}
         self.make: Callable[[NodeName, str], list[Event]] = lambda name, line: []  # the events that make the node of a slurmd -Z
         self.usage = LiveUsage(self.send)
+        self.files = FileReads(self.send)
         self.epoch = 0  # of the term in which orders are given, 0: terms are not counted
         self.state = ""  # the name of the journal
         self.standby_seconds = 0.0  # after so much silence a standby takes over; 0: there is none
@@ -131,6 +134,9 @@ class Links:
             return
         if isinstance(message, n.UsageTold):
             self.usage.told(name, message)
+            return
+        if isinstance(message, FileRead):
+            self.files.told(name, message)
             return
         self._report(name, message)
 

@@ -27,6 +27,7 @@ from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.epochs import Epochs
+from slurm.slurmd.file_reading import FileReading
 from slurm.slurmd.gpu_metering import GpuMetering
 from slurm.slurmd.gpus.naming import Naming, naming_of
 from slurm.slurmd.gpus.tree import Tree
@@ -50,6 +51,7 @@ from slurm.slurmd.steps import Prepared, Steps
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Failure, Message
+from slurm.wire.output_messages import ReadFile
 from slurm.wire.relay_messages import OfChannel
 
 log = logging.getLogger("slurmd")
@@ -105,6 +107,7 @@ class Node:
         self._strange = Seldom(log)
         self._after_prolog: set[tuple[int, int]] = set()  # attempts whose script is to be started once their Prolog has run
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reading = FileReading()
         self._decode = msgpack.decoder(n.ToNode).decode
         signalling = Signalling(self.roster, self.steps.orders, self._send, self.accepted.is_set, self.spawn)
         self._orders: dict[type[Message], Callable[..., None]] = {
@@ -113,7 +116,7 @@ class Node:
             n.SignalJob: signalling.signal, n.NotifyJob: signalling.notify, n.SuspendJob: signalling.suspend,
             n.TerminateStep: self._on_terminate_step,
             n.RebootNode: self._on_reboot,
-            n.AskUsage: self._on_ask_usage, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
+            n.AskUsage: self._on_ask_usage, ReadFile: self._on_read_file, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
 
@@ -483,6 +486,14 @@ class Node:
 
     async def _tell_usage(self, order: n.AskUsage) -> None:
         told = await usage.answer(self.settings.node, order, self.roster)
+        if self.accepted.is_set():
+            self._send(told)
+
+    def _on_read_file(self, order: ReadFile) -> None:
+        self.spawn(self._tell_file(order))
+
+    async def _tell_file(self, order: ReadFile) -> None:
+        told = await self._reading.answer(order)
         if self.accepted.is_set():
             self._send(told)
 

@@ -25,7 +25,7 @@ from slurm.client.cluster import Unchanged
 from slurm.model.errors import InvalidRequest, NotFound, SlurmError, Unsupported
 from slurm.net.discovery import Site
 from slurm.render import openmetrics
-from slurm.slurmrestd import metrics, reading, replies, schema, versions, watching
+from slurm.slurmrestd import job_output, metrics, reading, replies, schema, versions, watching
 from slurm.slurmrestd.authentication import Claim, Client, claim, own_uid
 from slurm.slurmrestd.bodies import LARGEST_BODY, Bodies, Crowded, TooLarge
 from slurm.slurmrestd.connections import Connections
@@ -113,7 +113,9 @@ class Application:
                 self._paths.setdefault(key, {})[method] = operation
         self.sources = Sources(lambda claimed, place: opening(settings.site, claimed, place))
         self._watching = watching.Watching(self.sources)
+        self._outputs = job_output.Outputs(self._turns, lambda: self.sources.closing)
         streams: list[BaseRoute] = [] if SECTIONS["slurmctld"] not in settings.sections else [
+            Route(job_output.PATH, self._output, methods=["GET"]),
             Route(watching.PATH, self._watch, methods=["GET"]), WebSocketRoute(watching.PATH, self._watch_socket)]
         pages = Web(Served(settings.site, settings.plugins, settings.host), now=now, opening=opening,
             watching=self._followed, bodies=self._bodies, turns=self._turns).routes() if settings.pages else []
@@ -191,6 +193,17 @@ class Application:
             return self._watching.events(*await self.sources.joined(claimed, client.place), wanted)
         except SlurmError as error:
             return self._declined(error, watching.PATH, client)
+
+    async def _output(self, request: Request) -> Response:
+        """GET /slurm/jobs/ID/output."""
+        client = getattr(request.state, "client", Client("unknown"))
+        try:
+            wanted = job_output.wish(request.path_params["job"], request.query_params.multi_items())
+            claimed = claim(request.headers.items(), client, self._settings.plugins, own_uid())
+            opened = await run_in_threadpool(self._opening, self._settings.site, claimed, client.place)
+            return await self._outputs.answer(opened, wanted)
+        except SlurmError as error:
+            return self._declined(error, job_output.PATH, client)
 
     async def _metrics(self, request: Request) -> Response:
         """GET /metrics and /metrics/{kind}."""

@@ -28,7 +28,7 @@ A_PIECE = 500
 PARAMETERS = ("account", "after", "job", "partition", "snapshot", "user", "what")
 _RETRY_MS = 2000
 _encode = msgspec.json.Encoder().encode
-_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
+TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 
 
 class Wish(NamedTuple):
@@ -64,22 +64,22 @@ def wish(query: Iterable[tuple[str, str]], last_event_id: str = "") -> Wish:
     if after and not (after.isascii() and after.isdigit() and len(after) < 19):
         raise InvalidRequest(message=f"{after[:64]!r} is the id of no event", hints=["it is that of the last event that you were told"])
     snapshot = found.get("snapshot", "").lower()
-    if snapshot not in (*_TRUE, *_FALSE):
+    if snapshot not in (*TRUE, *FALSE):
         raise InvalidRequest(message=f"snapshot: true or false is due, not {snapshot[:64]!r}")
     return Wish(
         Filter(what, _words(found, "user"), _words(found, "account"), _words(found, "partition"), _words(found, "job")),
-        int(after) if after else None, snapshot in _TRUE)
+        int(after) if after else None, snapshot in TRUE)
 
 
 def _words(found: Mapping[str, str], name: str) -> frozenset[str]:
     return frozenset(word.strip() for word in found.get(name, "").split(",") if word.strip())
 
 
-class _Events(StreamingResponse):
-    """Server-sent events; `over` is called when they end, whether they began or not."""
+class Streamed(StreamingResponse):
+    """Server-sent events, or what else comes piece by piece; `over` is called when they end, whether they began or not."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], over: Callable[[], None]) -> None:
-        super().__init__(pieces, media_type="text/event-stream", headers={
+    def __init__(self, pieces: AsyncIterator[bytes], over: Callable[[], None], media_type: str = "text/event-stream") -> None:
+        super().__init__(pieces, media_type=media_type, headers={
             "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"})
         self._over = over
 
@@ -142,7 +142,7 @@ class Watching:
                 async for told in stream:
                     yield b"".join([*(change.sent for change in told.changes), _trailer(told)])
 
-        return _Events(pieces(), lambda: self._sources.left(source, listener))
+        return Streamed(pieces(), lambda: self._sources.left(source, listener))
 
     async def messages(self, socket: WebSocket, source: Source, listener: Listener, wanted: Wish) -> None:
         """The same over a WebSocket: each message is `{"id": …, "events": [{"event": …, "data": …}, …]}`."""

@@ -31,6 +31,7 @@ from slurm.slurmd.stepd.folder import BATCH
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Failure, Message
+from slurm.wire.output_messages import FileRead, ReadFile
 
 log = logging.getLogger("light_nodes")
 _decode = msgpack.decoder(n.ToNode).decode
@@ -64,7 +65,7 @@ class LightNode:
             n.NodeAccepted: self._on_accepted, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
             n.TerminateJob: self._on_terminate,
             n.PrepareJob: self._on_prepare, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
-            n.AskUsage: self._on_ask_usage,
+            n.AskUsage: self._on_ask_usage, ReadFile: self._on_read_file,
             n.ReconfigureNode: self._on_reconfigure, n.ShutdownNode: self._on_shutdown, Failure: self._on_failure,
         }
 
@@ -163,6 +164,9 @@ class LightNode:
     def _on_terminate_step(self, order: n.TerminateStep) -> None:
         if order.step == BATCH and (order.job, order.attempt) in self._running:
             self._end(order.job, order.attempt, KILLED)
+
+    def _on_read_file(self, order: ReadFile) -> None:
+        self._send(FileRead(number=order.number, error="nothing is written here"))
 
     def _on_ask_usage(self, order: n.AskUsage) -> None:
         self._send(n.UsageTold(number=order.number))

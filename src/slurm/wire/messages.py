@@ -45,6 +45,8 @@ from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.node_changes import CreateNodes, CreatePartition, DeleteNodes, DeletePartition, RebootNodes
 from slurm.wire.operation_messages import MoveToTop, NotifyJob, ResumeJobs, SetDebug, SuspendJobs, Takeover
+from slurm.wire.output_messages import OutputRead as OutputRead
+from slurm.wire.output_messages import ReadOutput as ReadOutput
 from slurm.wire.plan_messages import Explained as Explained
 from slurm.wire.plan_messages import ExplainJob as ExplainJob
 from slurm.wire.plan_messages import PlanRead, ReadPlan
@@ -585,12 +587,12 @@ Request = (
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
     | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | Takeover | ReadRights | Follow | ReadMetrics
-    | ListRecords | CreateNodes | DeleteNodes | CreatePartition | DeletePartition | RebootNodes
+    | ListRecords | ReadOutput | CreateNodes | DeleteNodes | CreatePartition | DeletePartition | RebootNodes
 )
 Reply = (
     Failure | PlanRead | HistoryRead
     | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled
     | Pong | UserToken | ActingAs | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed
     | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed | RightsRead | Feed
-    | RecordsListed
+    | RecordsListed | OutputRead
 )

@@ -37,6 +37,7 @@ from slurm.model.cpu_set import NOTHING
 from slurm.model.node import Cpus, GresPool
 from slurm.model.request import Binding, Limits, Umask
 from slurm.wire.messages import Failure, Message
+from slurm.wire.output_messages import FileRead, ReadFile
 from slurm.wire.relay_messages import ChannelData, ChannelGrant, CloseChannel, FromRelay
 from slurm.wire.standby_messages import FromStandby
 
@@ -463,10 +464,10 @@ class StepTicket(Message):
 
 FromNode = (
     RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | Overruled
-    | FromRelay | FromStandby
+    | FromRelay | FromStandby | FileRead
 )
 ToNode = (
     NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SuspendJob
     | SignalJob | NotifyJob | TerminateStep
-    | AskUsage | ShutdownNode | ReconfigureNode | Failure | ChannelData | ChannelGrant | CloseChannel
+    | AskUsage | ReadFile | ShutdownNode | ReconfigureNode | Failure | ChannelData | ChannelGrant | CloseChannel
 )

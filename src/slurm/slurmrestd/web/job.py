@@ -158,7 +158,7 @@ def output(visit: Visit) -> Page:
         job = _row(visit, name).job
         path = job.stderr if which == "stderr" else job.stdout
         path = os.path.join(job.work_dir, path) if path and "%" not in path else ""
-    text, why = _tail(visit, path)
+    text, why = _tail(visit, path) if visit.session.claim.is_local else _told(visit, name, which, path)
     return Page("output.html", {"id": name, "path": path, "text": text, "why": why, "which": which, "running": state == "RUNNING",
         "waiting": state == "PENDING", "cut": READ // 1024 if len(text.encode()) >= READ - 4 else 0})
 
@@ -170,8 +170,6 @@ def _tail(visit: Visit, path: str) -> tuple[str, str]:
     """
     if not path:
         return "", "This job writes no such file."
-    if not visit.session.claim.is_local:
-        return "", f"It lies in {path}: slurmrestd has no rights of yours to read it with."
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
@@ -182,6 +180,17 @@ def _tail(visit: Visit, path: str) -> tuple[str, str]:
             return "", f"{path} is no ordinary file."
         file.seek(max(0, found.st_size - READ))
         return readable(file.read(READ).decode("utf-8", "replace")), ""
+
+
+def _told(visit: Visit, name: str, which: str, path: str) -> tuple[str, str]:
+    """The end of a file as the job's node reads it, or why it cannot be shown."""
+    try:
+        found = visit.doors.cluster.output(name, which)
+        if found.size > len(found.data):
+            found = visit.doors.cluster.output(name, which, max(0, found.size - READ))
+    except SlurmError as error:
+        return "", "; ".join([f"It lies in {path}" if path else "It cannot be read", *error.lines()])
+    return readable(found.data.decode("utf-8", "replace")), ""
 
 
 def readable(text: str) -> str:
