@@ -14,6 +14,7 @@ complete -c slurmrestd -l max-connections -x -d 'connections at once, others are
 complete -c slurmrestd -s s -x -d 'parts of the API, by default all: slurmctld, slurmdbd, util; web: the page at /; list'
 complete -c slurmrestd -s t -x -d 'requests that are carried out at once, by default 20'
 complete -c slurmrestd -s u -x -d 'become this user once it listens: one with no rights of his own, never root or SlurmUser'
+complete -c slurmrestd -l user-rate -x -d 'requests a second of one user, twice as many at once, others are answered 429; by default any number'
 complete -c slurmrestd -s v -d 'log more; twice: still more'
 complete -c slurmrestd -s V -l version -d 'show program\'s version number and exit'
 complete -c slurmrestd -f
