@@ -43,6 +43,7 @@ from slurm.slurmctld import faultpoints, malformed
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.file_reads import FileReads
 from slurm.slurmctld.live_usage import LiveUsage
+from slurm.slurmctld.lost_devices import LostDevices
 from slurm.slurmctld.relays import SLURMD, Relayer, Relays
 from slurm.slurmctld.silence import Silence
 from slurm.slurmctld.unconfirmed import Order, Unconfirmed
@@ -89,6 +90,7 @@ class Links:
         self.make: Callable[[NodeName, str], list[Event]] = lambda name, line: []  # the events that make the node of a slurmd -Z
         self.usage = LiveUsage(self.send)
         self.files = FileReads(self.send)
+        self._lost = LostDevices(lambda: engine.cluster, now, self.send)
         self.epoch = 0  # of the term in which orders are given, 0: terms are not counted
         self.state = ""  # the name of the journal
         self.standby_seconds = 0.0  # after so much silence a standby takes over; 0: there is none
@@ -137,6 +139,10 @@ class Links:
             return
         if isinstance(message, FileRead):
             self.files.told(name, message)
+            return
+        if isinstance(message, n.DevicesLost):
+            for event in self._lost.told(name, message):
+                self._engine.record(event)
             return
         self._report(name, message)
 

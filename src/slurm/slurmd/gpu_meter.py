@@ -15,6 +15,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from slurm.slurmd.stepd import kernel
@@ -30,6 +31,8 @@ class Meter:
         self._library = library
         library.nvmlInit()
         self._handles = [library.nvmlDeviceGetHandleByIndex(index) for index in range(library.nvmlDeviceGetCount())]
+        self._files = [_file(library, handle) for handle in self._handles]
+        self.lost: list[str] = []  # device files of those that the driver had lost when it was asked last
         self._asked = 0
         self._told: set[str] = set()
 
@@ -37,11 +40,14 @@ class Meter:
         """pid → [bytes of GPU memory, percent of a GPU's time since the last call], over all GPUs."""
         found: dict[int, list[int]] = {}
         asked = int(time.time() * _MICROSECONDS)
+        self.lost = []
         for index, handle in enumerate(self._handles):
             try:
                 self._read_one(handle, found)
             except self._library.NVMLError as error:
                 self._tell(f"GPU {index} is not measured: {error}")
+                if isinstance(error, self._library.NVMLError_GpuIsLost) and self._files[index]:
+                    self.lost.append(self._files[index])
         self._asked = asked
         return found
 
@@ -78,11 +84,20 @@ class Meter:
             os.write(2, f"slurmd: error: {sentence}\n".encode(errors="replace"))
 
 
-def write(path: str, readings: dict[int, list[int]]) -> None:
-    """Put readings where slurmstepds look, whole or not at all. OSError."""
+def _file(library: Any, handle: object) -> str:  # noqa: ANN401 - the library has no types
+    """The device file of a GPU, "" where the driver does not say."""
+    try:
+        return f"/dev/nvidia{library.nvmlDeviceGetMinorNumber(handle)}"
+    except library.NVMLError:
+        return ""
+
+
+def write(path: str, readings: dict[int, list[int]], lost: Sequence[str] = ()) -> None:
+    """Put readings where slurmstepds look, and the device files of lost GPUs, whole or not at all. OSError."""
     fresh = f"{path}.new"
     with open(fresh, "w", encoding="ascii") as file:
-        json.dump({"at": time.clock_gettime(time.CLOCK_BOOTTIME), "processes": {str(pid): pair for pid, pair in readings.items()}}, file)
+        json.dump({"at": time.clock_gettime(time.CLOCK_BOOTTIME), "processes": {str(pid): pair for pid, pair in readings.items()}, "lost": lost},
+            file)
     os.rename(fresh, path)
 
 
@@ -99,7 +114,7 @@ def main() -> int:
     poll.register(0, select.POLLIN)
     while True:
         try:
-            write(path, meter.read())
+            write(path, meter.read(), meter.lost)
         except OSError as error:
             os.write(2, f"slurmd: error: readings of GPUs cannot be written: {error.strerror}\n".encode())
         if poll.poll(seconds * 1000) and not os.read(0, 64):

@@ -29,6 +29,7 @@ from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.epochs import Epochs
 from slurm.slurmd.file_reading import FileReading
 from slurm.slurmd.gpu_metering import GpuMetering
+from slurm.slurmd.gpus import lost
 from slurm.slurmd.gpus.naming import Naming, naming_of
 from slurm.slurmd.gpus.tree import Tree
 from slurm.slurmd.hardware import Hardware
@@ -108,6 +109,8 @@ class Node:
         self._after_prolog: set[tuple[int, int]] = set()  # attempts whose script is to be started once their Prolog has run
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading = FileReading()
+        self._devices = lost.Watch(settings.devices, os.path.join(settings.spool, usage.READINGS))
+        self._lost: list[n.LostDevice] = []  # of which slurmctld was told on this connection
         self._decode = msgpack.decoder(n.ToNode).decode
         signalling = Signalling(self.roster, self.steps.orders, self._send, self.accepted.is_set, self.spawn)
         self._orders: dict[type[Message], Callable[..., None]] = {
@@ -277,6 +280,7 @@ class Node:
         if self._relay is not None:
             self._relay.up(Channels(self._send, self.link.drained))
         log.info("node %s is registered with cluster %s", self.settings.node, message.cluster_name)
+        self._lost = []
         self._keep_time(message.kill_wait, message.heartbeat)
 
     def _keep_time(self, kill_wait: int, heartbeat: float) -> None:
@@ -308,6 +312,11 @@ class Node:
             load, free = hardware.load()
             self.heartbeats.asked()
             self._send(n.Heartbeat(load=load, free_memory=free))
+            now_lost = self._devices.look()
+            if now_lost != self._lost:
+                self._lost = now_lost
+                log.error("lost devices: %s", ", ".join(f"{one.name} {one.index}: {one.why}" for one in now_lost) or "none any more")
+                self._send(n.DevicesLost(lost=now_lost))
             await asyncio.sleep(seconds)
             if self._now() - self._heard > _SILENCE_HEARTBEATS * seconds:
                 self.link.leave(f"nothing was heard for {self._now() - self._heard:.0f} s")

@@ -377,6 +377,20 @@ class UsageTold(Message):
     steps: StepsNow = []
 
 
+class LostDevice(msgspec.Struct, kw_only=True):
+    """A device of the node that is lost: of which GRES, its index there, and how that shows."""
+
+    name: Name
+    index: Count
+    why: Note
+
+
+class DevicesLost(Message):
+    """Which devices of the node are lost now: said when that changes, and after each registration where there are any."""
+
+    lost: Annotated[list[LostDevice], Many(65_536)] = []
+
+
 class TerminateStep(Order):
     """End one step's processes here."""
 
@@ -464,7 +478,7 @@ class StepTicket(Message):
 
 FromNode = (
     RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | Overruled
-    | FromRelay | FromStandby | FileRead
+    | FromRelay | FromStandby | FileRead | DevicesLost
 )
 ToNode = (
     NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SuspendJob

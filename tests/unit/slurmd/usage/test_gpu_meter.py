@@ -32,6 +32,9 @@ class Driver:
     class NVMLError(Exception):
         """Of the driver."""
 
+    class NVMLError_GpuIsLost(NVMLError):  # noqa: N801
+        """It fell off the bus."""
+
     class NVMLError_NotFound(NVMLError):  # noqa: N801
         """Nothing has run."""
 
@@ -54,10 +57,16 @@ class Driver:
         """The number itself."""
         return index
 
+    def nvmlDeviceGetMinorNumber(self, handle: int) -> int:  # noqa: N802
+        """Device files are numbered the other way round; the driver of the second does not say."""
+        if handle == 1 and self.idle:
+            raise self.NVMLError_NotSupported("Not Supported")
+        return 1 - handle
+
     def nvmlDeviceGetComputeRunningProcesses(self, handle: int) -> list[Process]:  # noqa: N802
         """Process 7 is on both."""
         if handle in self.broken:
-            raise self.NVMLError("GPU is lost")
+            raise self.NVMLError_GpuIsLost("GPU is lost")
         return [Process(7, 2 * GB), Process(8, None)] if handle == 0 else [Process(7, GB)]
 
     def nvmlDeviceGetGraphicsRunningProcesses(self, handle: int) -> list[Process]:  # noqa: N802
@@ -88,6 +97,19 @@ def test_a_gpu_that_fails_is_told_once_and_the_others_count(capfd):
     meter = Meter(driver)
     assert meter.read() == meter.read() == {7: [2 * GB, 0], 8: [0, 0]}
     assert capfd.readouterr().err == "slurmd: error: GPU 1 is not measured: GPU is lost\n"
+
+
+def test_the_device_file_of_a_lost_gpu_is_written_as_long_as_it_is_lost(tmp_path):
+    driver = Driver()
+    driver.broken = {1}
+    meter = Meter(driver)
+    meter.read()
+    assert meter.lost == ["/dev/nvidia0"]
+    write(str(tmp_path / "readings"), {}, meter.lost)
+    assert json.loads((tmp_path / "readings").read_text())["lost"] == ["/dev/nvidia0"]
+    driver.broken = set()
+    meter.read()
+    assert meter.lost == []
 
 
 def test_each_question_is_about_the_time_since_the_one_before():
