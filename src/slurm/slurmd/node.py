@@ -110,7 +110,6 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading = FileReading()
         self._devices = lost.Watch(settings.devices, os.path.join(settings.spool, usage.READINGS))
-        self._lost: list[n.LostDevice] = []  # of which slurmctld was told on this connection
         self._decode = msgpack.decoder(n.ToNode).decode
         signalling = Signalling(self.roster, self.steps.orders, self._send, self.accepted.is_set, self.spawn)
         self._orders: dict[type[Message], Callable[..., None]] = {
@@ -280,7 +279,7 @@ class Node:
         if self._relay is not None:
             self._relay.up(Channels(self._send, self.link.drained))
         log.info("node %s is registered with cluster %s", self.settings.node, message.cluster_name)
-        self._lost = []
+        self._devices.forget()
         self._keep_time(message.kill_wait, message.heartbeat)
 
     def _keep_time(self, kill_wait: int, heartbeat: float) -> None:
@@ -312,11 +311,7 @@ class Node:
             load, free = hardware.load()
             self.heartbeats.asked()
             self._send(n.Heartbeat(load=load, free_memory=free))
-            now_lost = self._devices.look()
-            if now_lost != self._lost:
-                self._lost = now_lost
-                log.error("lost devices: %s", ", ".join(f"{one.name} {one.index}: {one.why}" for one in now_lost) or "none any more")
-                self._send(n.DevicesLost(lost=now_lost))
+            self._devices.tell(self._send)
             await asyncio.sleep(seconds)
             if self._now() - self._heard > _SILENCE_HEARTBEATS * seconds:
                 self.link.leave(f"nothing was heard for {self._now() - self._heard:.0f} s")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from slurm.config.gres import GresDevice
-from slurm.wire.node_messages import LostDevice
+from slurm.wire.messages import Message
+from slurm.wire.node_messages import DevicesLost, LostDevice
 
+log = logging.getLogger("slurmd.gpus")
 GONE, OTHER, DRIVER = "is gone", "is another device now", "is lost, as its driver says"
 
 
@@ -22,6 +25,19 @@ class Watch:
         self._devices = [device for device in devices if device.file]
         self._readings = readings
         self._there: dict[str, tuple[int, int]] = {}
+        self._told: list[LostDevice] = []
+
+    def forget(self) -> None:
+        """slurmctld knows of none: the node has just registered."""
+        self._told = []
+
+    def tell(self, send: Callable[[Message], None]) -> None:
+        """Say which are lost, if that has changed since it was said last."""
+        lost = self.look()
+        if lost != self._told:
+            self._told = lost
+            log.error("lost devices: %s", ", ".join(f"{one.name} {one.index}: {one.why}" for one in lost) or "none any more")
+            send(DevicesLost(lost=lost))
 
     def look(self) -> list[LostDevice]:
         """Those that are lost now, in the node's order."""

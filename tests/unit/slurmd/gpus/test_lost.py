@@ -7,6 +7,8 @@ from pathlib import Path
 from slurm.config.gres import GresDevice
 from slurm.slurmd.gpu_meter import write
 from slurm.slurmd.gpus.lost import Watch
+from slurm.wire.messages import Message
+from slurm.wire.node_messages import DevicesLost
 
 
 def _device(file: Path | str, index: int, name: str = "gpu") -> GresDevice:
@@ -21,6 +23,12 @@ def test_a_device_is_lost_when_its_file_goes_and_back_when_it_is_there_again(tmp
     assert watch.look() == []  # the third was never there
     files[1].unlink()
     (lost,) = watch.look()
+    said: list[Message] = []
+    for _ in range(3):
+        watch.tell(said.append)
+    watch.forget()
+    watch.tell(said.append)
+    assert said == [DevicesLost(lost=[lost])] * 2
     assert (lost.name, lost.index, lost.why) == ("gpu", 1, f"{files[1]} is gone")
     files[1].mkdir()
     assert [one.why for one in watch.look()] == [f"{files[1]} is another device now"]
