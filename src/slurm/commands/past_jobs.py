@@ -12,8 +12,8 @@ from slurm.model.errors import NotationError
 from slurm.model.ids import STEP_NAMES, Gid, JobId, StepId, Uid
 from slurm.model.policy import Qos
 from slurm.model.policy_change import QOS, Which
-from slurm.model.states import JOB_FLAGS, STATE_NAMES, JobState
-from slurm.notation import jobref
+from slurm.model.states import JOB_FLAGS, STATE_NAMES, JobState, Reason
+from slurm.notation import duration, jobref
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
 
@@ -78,7 +78,7 @@ def question(shell: Shell, resolved: Resolved, qos: list[str] | None = None) -> 
         "accounts": resolved.texts("accounts"), "associations": _numbers(resolved.texts("associations")),
         "partitions": resolved.texts("partition"),
         "qos": resolved.texts("qos") if qos is None else qos, "wckeys": resolved.texts("wckeys"), "names": resolved.texts("name"),
-        "reasons": resolved.texts("reason"),
+        "reasons": _reasons(resolved.texts("reason")),
         "constraints": resolved.texts("constraints"), "nodes": _nodes(resolved), "since": window.since, "until": window.until,
         "cpus": _range(resolved, "ncpus", "cpu"), "node_counts": _range(resolved, "nnodes", "node"), "time_limits": _limits(resolved),
         "duplicates": resolved.flag("duplicates"), "steps": not resolved.flag("allocations"),
@@ -114,8 +114,8 @@ class _WrongQos(OptionError):
 def _whole_hetjob(resolved: Resolved) -> str:
     """yes | no, "" when it was not said: a leader means all components, 12+1 one."""
     word = resolved.text("whole_hetjob").lower()
-    if word not in ("", "yes", "no"):
-        raise OptionError(f"Invalid --whole-hetjob specification: {word}", exit_code=1, hints=["valid: yes, no"])
+    if word not in ("yes", "no") and "whole_hetjob" in resolved.settings:
+        raise OptionError(f'Invalid --whole-hetjob value "{resolved.text("whole_hetjob")}". Valid values: [yes|no].', exit_code=1)
     return word
 
 
@@ -227,7 +227,7 @@ def _checked(since: float, until: float) -> Window:
 
 
 def _moment(resolved: Resolved, key: str, now: float) -> float | None:
-    if resolved.settings.get(key) is None:
+    if not resolved.text(key):
         return None
     from slurm.notation import moment  # who names no time does without datetime
 
@@ -239,9 +239,16 @@ def _moment(resolved: Resolved, key: str, now: float) -> float | None:
 
 
 def _users(words: list[str]) -> tuple[list[str], list[Uid]]:
-    """Users by name and by number."""
+    """Users by name and by number; OptionError for a number that nobody can have."""
     numbers = [word for word in words if word.isascii() and word.isdigit()]
+    for word in numbers:
+        if not _is_id(word):
+            raise OptionError(f"Invalid user id: {word}", exit_code=1)
     return [word for word in words if word not in numbers], [Uid(int(word)) for word in numbers]
+
+
+def _is_id(digits: str) -> bool:
+    return len(digits) < 11 and int(digits) < 2**32
 
 
 def check_users(names: list[str]) -> None:
@@ -258,6 +265,8 @@ def check_users(names: list[str]) -> None:
 
 def _gid(name: str) -> Gid:
     if name.isascii() and name.isdigit():
+        if not _is_id(name):
+            raise OptionError(f"Invalid group id: {name}", exit_code=1)
         return Gid(int(name))
     import grp
 
@@ -290,9 +299,9 @@ def _nodes(resolved: Resolved) -> list[str]:
 
 
 def _range(resolved: Resolved, key: str, what: str) -> tuple[int, int] | None:
-    if resolved.settings.get(key) is None:
-        return None
     text = resolved.text(key)
+    if not text:
+        return None
     low, dash, high = text.partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in ((low, high) if dash else (low,))):
         hint = "give a number, or a range such as 2-8"
@@ -302,10 +311,24 @@ def _range(resolved: Resolved, key: str, what: str) -> tuple[int, int] | None:
 
 def _limits(resolved: Resolved) -> tuple[int, int] | None:
     """Seconds; --timelimit-max alone is ignored, as in Slurm."""
-    if resolved.settings.get("timelimit_min") is None:
-        return None
-    low = resolved.number("timelimit_min")
-    return low, resolved.number("timelimit_max") if resolved.settings.get("timelimit_max") is not None else low
+    found = {key: _limit(resolved.text(key)) for key in ("timelimit_min", "timelimit_max") if key in resolved.settings}
+    low = found.get("timelimit_min")
+    return None if low is None else (low, found.get("timelimit_max", low))
+
+
+def _limit(text: str) -> int:
+    try:
+        return duration.parse(text)
+    except NotationError as error:
+        raise OptionError("Invalid time limit specification", exit_code=1, fatal=True, hints=[error.message]) from error
+
+
+def _reasons(words: list[str]) -> list[str]:
+    known = {reason.lower(): reason for name, reason in vars(Reason).items() if name.isupper()}
+    for word in words:
+        if word.lower() not in known:
+            raise OptionError(f"unrecognized job reason value '{word}'", exit_code=1, fatal=True, hints=["sacct --helpreason lists them"])
+    return [known[word.lower()] for word in words]
 
 
 def _ways(words: list[str]) -> list[str]:

@@ -31,7 +31,7 @@ def style(shell: Shell, resolved: Resolved) -> Style:
     """How texts are to be written; OptionError for a unit that is none."""
     unit = resolved.text("units").upper()
     if resolved.settings.get("units") is not None and (len(unit) != 1 or unit not in _UNITS):
-        first = f"Invalid unit type '{resolved.text('units')}'. Possible options are '{_UNITS}'"
+        first = f"Invalid unit type '{resolved.text('units')[:1]}'. Possible options are '{_UNITS}'"
         raise OptionError("Invalid unit type", exit_code=1, fatal=True, preface=[first])
     length = shell.environ.get("SLURM_BITSTR_LEN", "")
     return Style(

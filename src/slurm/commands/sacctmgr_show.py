@@ -242,7 +242,11 @@ def _transactions(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
 
 
 def _tres(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
-    yield from (Entry(tres=one) for one in door.clusters()[1])
+    which = line.which
+    for one in door.clusters()[1]:
+        number, kind, name = one
+        if _among(kind, which.types) and _among(name, which.names) and (not which.ids or number in which.ids):
+            yield Entry(tres=one)
 
 
 def _wckeys(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:

@@ -34,8 +34,9 @@ from slurm.options import policy_keys as keys
 from slurm.options.errors import OptionError
 from slurm.options.policy_keys import Word
 
-TRES, CONFIGURATION, EVENT, FEDERATION, RESERVATION, RUNAWAY, STATS = (
-    "tres", "configuration", "event", "federation", "reservation", "runawayjobs", "stats")
+TRES = keys.TRES
+CONFIGURATION, EVENT, FEDERATION, RESERVATION, RUNAWAY, STATS = (
+    "configuration", "event", "federation", "reservation", "runawayjobs", "stats")
 ENTITIES = (
     ACCOUNT, ASSOCIATION, CLUSTER, CONFIGURATION, COORDINATOR, EVENT, FEDERATION, PROBLEM, QOS, RESOURCE, RESERVATION, RUNAWAY, STATS,
     TRANSACTION, TRES,

@@ -38,11 +38,12 @@ def _scancel(shell: Shell) -> int:
 
 def _ended(shell: Shell, resolved: Resolved) -> int:
     """End what is named, on one cluster."""
+    signal = _signal(resolved)
     wanted = _filter(resolved)
     if not wanted:
         hint = "name jobs, or choose them with --me, -u, -p, -t, --name; see scancel --help"
         raise OptionError("No job identification provided", exit_code=1, hints=[hint])
-    request: Message = {"type": "CancelJobs", "filter": wanted, "signal": _signal(resolved)}
+    request: Message = {"type": "CancelJobs", "filter": wanted, "signal": signal}
     request.update((flag, True) for flag in ("batch", "full", "hurry", "cron") if resolved.flag(flag))
     if resolved.text("admin_comment"):
         request["admin_comment"] = resolved.text("admin_comment")
@@ -78,8 +79,12 @@ def _filter(resolved: Resolved) -> dict[str, object]:
         texts = resolved.texts(setting) + (resolved.texts("jobname") if setting == "name" else [])
         if texts:
             wanted[field] = texts
+    if resolved.settings.get("state") == []:
+        _state("")
     if resolved.texts("state"):
         wanted["states"] = [_state(word) for word in resolved.texts("state")]
+    if resolved.settings.get("user") == []:
+        _user("")
     if resolved.texts("user"):
         wanted["users"] = [_user(word) for word in resolved.texts("user")]
     if resolved.text("nodelist"):
@@ -125,16 +130,16 @@ def _user(word: str) -> str:
 
     try:
         return pwd.getpwuid(int(word)).pw_name if word.isdigit() else pwd.getpwnam(word).pw_name
-    except KeyError as error:
-        if word.isdigit():
+    except (KeyError, OverflowError) as error:
+        if word.isdigit() and isinstance(error, KeyError):
             return word
         raise OptionError(f"Invalid user name: {word}", exit_code=1) from error
 
 
 def _signal(resolved: Resolved) -> int:
-    word = resolved.text("signal")
-    if not word:
+    if "signal" not in resolved.settings:
         return 0
+    word = resolved.text("signal")
     from slurm.notation import signal
 
     try:

@@ -30,15 +30,23 @@ def _strigger(shell: Shell) -> int:
     if informed(shell, resolved):
         return 0
     notes(shell, resolved)
+    _check_values(resolved)
     modes = [mode for mode in ("set", "get", "clear") if resolved.flag(mode)]
     if len(modes) != 1:
-        raise OptionError("You must specify one of --set, --get or --clear" if not modes
-            else "Only one of --set, --get and --clear can be given", exit_code=1)
+        raise OptionError("You must use exactly one of the following options: --set, --get or --clear", exit_code=1)
     if resolved.rest:
         raise OptionError(f"Unrecognized command line parameter {resolved.rest[0]}", exit_code=1)
     if "jobid" in resolved.settings and "node" in resolved.settings:
         raise OptionError("--jobid and --node can not both be given", exit_code=1)
     return {"set": _set, "get": _get, "clear": _clear}[modes[0]](shell, resolved)
+
+
+def _check_values(resolved: Resolved) -> None:
+    """What is wrong whatever is to be done with it is said first, as Slurm does."""
+    if "jobid" in resolved.settings:
+        _job(resolved)
+    if "flags" in resolved.settings and {word.lower() for word in resolved.texts("flags")} != {"perm"}:
+        raise OptionError(f"Invalid flags {','.join(resolved.texts('flags'))}", exit_code=1, hints=["the one flag is PERM"])
 
 
 def _set(shell: Shell, resolved: Resolved) -> int:
@@ -48,10 +56,7 @@ def _set(shell: Shell, resolved: Resolved) -> int:
     if not program.startswith("/"):
         raise OptionError('The --program value must start with "/"', exit_code=1)
     message: Message = {"type": "SetTrigger", **what, "program": program, "offset": _offset(resolved)}
-    flags = {word.lower() for word in resolved.texts("flags")} - {""}
-    if flags - {"perm"}:
-        raise OptionError(f"Invalid flags {','.join(sorted(flags - {'perm'}))}", exit_code=1, hints=["the one flag is PERM"])
-    message["permanent"] = bool(flags)
+    message["permanent"] = bool(resolved.texts("flags"))
     try:
         reply = shell.channel().call(message)
     except SlurmError as error:

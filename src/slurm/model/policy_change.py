@@ -55,6 +55,7 @@ class Which(msgspec.Struct, kw_only=True, omit_defaults=True):
     organizations: Names = []
     actors: Names = []
     actions: Names = []
+    types: Names = []
     ids: Annotated[list[Annotated[int, Whole(0, 2**62)]], Many(10_000)] = []
     with_deleted: bool = False
     since: Annotated[float, Real(0, 1e12)] = 0.0

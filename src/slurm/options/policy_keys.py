@@ -30,6 +30,7 @@ from slurm.model.policy_change import (
 from slurm.notation import duration, tres
 from slurm.options.errors import OptionError
 
+TRES = "tres"
 NAMES, NAME, TEXT, SHARES, NUMBER, LIST, LEVEL, FLAGS, MODE, SECONDS, FACTOR, RAW, IDS, MOMENT = (
     "names", "name", "text", "shares", "number", "list", "level", "flags", "mode", "seconds", "factor", "raw", "ids", "moment")
 
@@ -46,7 +47,7 @@ class Key(NamedTuple):
 
 
 WHERE: tuple[Key, ...] = (
-    Key("Names", NAMES, "names", (ACCOUNT, USER, CLUSTER, QOS, WCKEY, COORDINATOR, RESOURCE), ("Name",)),
+    Key("Names", NAMES, "names", (ACCOUNT, USER, CLUSTER, QOS, WCKEY, COORDINATOR, RESOURCE, TRES), ("Name",)),
     Key("Accounts", NAMES, "names", (ACCOUNT,), ("Acct", "Account", "Accts")),
     Key("Users", NAMES, "names", (USER,), ("User",)),
     Key("Clusters", NAMES, "names", (CLUSTER,), ("Cluster",)),
@@ -67,7 +68,8 @@ WHERE: tuple[Key, ...] = (
     Key("ServerType", NAMES, "server_types", (RESOURCE,)),
     Key("Description", NAMES, "descriptions", (ACCOUNT, QOS, RESOURCE)),
     Key("Organization", NAMES, "organizations", (ACCOUNT,)),
-    Key("Ids", IDS, "ids", (QOS, ASSOCIATION, WCKEY, TRANSACTION, RESOURCE), ("Id",)),
+    Key("Type", NAMES, "types", (TRES,)),
+    Key("Ids", IDS, "ids", (QOS, ASSOCIATION, WCKEY, TRANSACTION, RESOURCE, TRES), ("Id",)),
     Key("Actors", NAMES, "actors", (TRANSACTION,), ("Actor",)),
     Key("Actions", NAMES, "actions", (TRANSACTION,), ("Action",)),
     Key("Start", MOMENT, "since", (TRANSACTION,)),

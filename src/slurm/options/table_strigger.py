@@ -32,7 +32,7 @@ OPTIONS: tuple[Option, ...] = (
     _row("help", help="show this help"),
     _row("id", "i", "number", metavar="ID", help="the trigger of this number"),
     _row("idle", "I", help="a node is idle, for --offset seconds"),
-    _row("jobid", "j", "job", metavar="ID", help="the job, or its nodes"),
+    _row("jobid", "j", "text", metavar="ID", help="the job, or its nodes"),
     _row("node", "n", "text", metavar="HOSTS", optional="*", help="nodes, any when none is named"),
     _row("noheader", "N", help="no heading"),
     _row("offset", "o", "text", metavar="SECONDS", help="run the program so long after it happened, or with a minus before a time limit"),

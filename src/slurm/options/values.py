@@ -12,6 +12,7 @@ from slurm.options.errors import OptionError
 from slurm.options.option import HINT, Option
 
 _MAX_NUMBER = 2**31 - 4
+_LONGEST = 20  # digits that are read of a number that is too big anyway
 _YES = frozenset({"yes", "y", "1", "true", "on"})
 _NO = frozenset({"no", "n", "0", "false", "off"})
 _MAIL = frozenset((
@@ -71,9 +72,12 @@ def _number(option: Option, text: str, lowest: int, what: str = "") -> int:
     digits = text.strip()
     if digits.isascii() and digits.isdigit() and len(digits) < 11 and lowest <= int(digits) <= _MAX_NUMBER:
         return int(digits)
-    raise OptionError(
-        f'Invalid numeric value "{text}" for {what or "--" + option.name}.', exit_code=1, hints=[f"give a whole number from {lowest} on"]
-    )
+    name = what or "--" + option.name
+    if digits.isascii() and digits.isdigit() and int(digits[:_LONGEST]) > _MAX_NUMBER:
+        message = f"Numeric argument ({min(int(digits[:_LONGEST]), 2**63 - 1)}) to big for {name}."  # as Slurm spells it
+    else:
+        message = f'Invalid numeric value "{text}" for {name}.'
+    raise OptionError(message, exit_code=1, hints=[f"give a whole number from {lowest} to {_MAX_NUMBER}"])
 
 
 def _flag(option: Option, text: str, reading: Reading) -> Fields:

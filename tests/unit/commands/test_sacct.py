@@ -280,11 +280,21 @@ def test_cpu_times_of_a_job_are_those_of_its_steps() -> None:
     (["-1"], "sacct: invalid option -- '1'"),
     (["-x"], "sacct: option requires an argument -- 'x'"),
     (["foo"], "sacct: error: Unknown arguments:"),
+    (["-R", "nosuch"], "sacct: fatal: unrecognized job reason value 'nosuch'"),
+    (["-k", "nosuch"], "sacct: fatal: Invalid time limit specification"),
+    (["-u", "9" * 20], f"sacct: error: Invalid user id: {'9' * 20}"),
+    (["-g", "9" * 20], f"sacct: error: Invalid group id: {'9' * 20}"),
+    (["--whole-hetjob="], 'sacct: error: Invalid --whole-hetjob value "". Valid values: [yes|no].'),
+    (["--units=nosuch"], "sacct: error: Invalid unit type 'n'. Possible options are 'KMGTP'"),
     (["-x", "two"], 'sacct: error: Invalid numeric value "two" for association id.'),
 ])
 def test_what_is_wrong_is_said_as_slurm_says_it_and_ends_with_status_1(argv: list[str], first: str) -> None:
     outcome = _sacct(*argv)
     assert (outcome.status, outcome.stdout, outcome.stderr.splitlines()[0]) == (1, "", first)
+
+
+def test_an_empty_variable_of_a_script_asks_for_nothing_more() -> None:
+    assert _asked("-S", "", "-E", "", "-I", "", "-i", "") == _asked()
 
 
 def test_a_user_whom_nobody_knows_is_an_error_when_nothing_was_found() -> None:
@@ -316,7 +326,8 @@ def test_whole_hetjob_says_whether_one_component_stands_for_all() -> None:
     assert shown("-j", "7", "--whole-hetjob=no") == ["7+0"]
     assert shown("-j", "7+1") == ["7+1"] and shown("-j", "8") == ["7+1"]
     assert shown("-j", "7+1", "--whole-hetjob") == ["7+0", "7+1"]
-    assert _sacct("-j", "7", "--whole-hetjob=perhaps").stderr.startswith("sacct: error: Invalid --whole-hetjob specification: perhaps")
+    assert _sacct("-j", "7", "--whole-hetjob=perhaps").stderr.startswith(
+        'sacct: error: Invalid --whole-hetjob value "perhaps". Valid values: [yes|no].')
 
 
 @pytest.mark.parametrize(("word", "first"), [

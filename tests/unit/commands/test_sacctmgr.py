@@ -477,3 +477,12 @@ def test_what_is_said_of_ended_jobs_is_changed_by_owners_in_part_and_by_operator
     assert [(job(n).wckey, job(n).system_comment) for n in (1, 2, 3)] == [("red", "seen")] * 2 + [("", "")]
     assert lab.run("sacctmgr modify job where jobid=2 set comment=x", typed=b"n\n").stdout[-1].endswith("Changes Discarded")
     assert (job(2).comment, job(2).user) == ("", "bob")
+
+
+def test_tres_are_chosen_by_type_name_and_number(lab: PolicyLab) -> None:
+    def shown(words: str) -> list[str]:
+        return lab.run(f"sacctmgr -n -P show tres {words}").stdout
+
+    assert shown("type=CPU") == ["cpu||1"] and shown("id=2") == ["mem||2"]
+    assert shown("type=cpu id=2") == shown("nosuch") == []
+    assert len(shown("type=")) > 2

@@ -78,6 +78,14 @@ def test_every_state_of_a_job_is_one_that_scancel_takes() -> None:
         {"states": ["completing"]}, {"states": ["completed"]}, {"states": ["suspended"]}]
 
 
+def test_what_is_wrong_with_a_filter_is_said_before_that_no_job_is_named() -> None:
+    first = {argv: (done.status, done.stderr.splitlines()[0]) for argv in ("--signal=nosuch", "--signal=", "--state=", "--user=")
+             for done in (scancel(argv),)}
+    assert first == {
+        "--signal=nosuch": (1, "Unknown job signal: nosuch"), "--signal=": (1, "Unknown job signal: "),
+        "--state=": (1, "Invalid job state specified: "), "--user=": (1, "scancel: error: Invalid user name: ")}
+
+
 def test_a_misspelled_state_gets_the_right_one_proposed() -> None:
     assert scancel("--state=SUSPAND").stderr.endswith("scancel: hint: did you mean SUSPENDED?\n")
 

@@ -44,7 +44,9 @@ def test_options_mean_a_trigger(argv: tuple[str, ...], wanted: tuple[object, ...
 
 
 @pytest.mark.parametrize(("argv", "words"), [
-    ((), "one of --set, --get or --clear"), (("--set", "--get"), "Only one of"), (("--set", "--down"), "--program must be specified"),
+    ((), "exactly one of the following options: --set, --get or --clear"), (("--set", "--get"), "You must use exactly one"),
+    (("--flags=nosuch",), "Invalid flags nosuch"), (("--jobid=nosuch",), "Invalid jobid nosuch"),
+    (("--set", "--down"), "--program must be specified"),
     (("--set", "--program=/p"), "You must specify an event"), (("--set", "--program=/p", "--fini"), "--fini option requires the --jobid option"),
     (("--set", "--program=/p", "--down", "--up"), "Only one event"), (("--set", "--program=/p", "-j1", "-n", "--down"), "can not both be given"),
     (("--set", "--program=/p", "-j1", "--idle"), "--idle is not about a job"), (("--set", "--program=/p", "--down", "--flags=x"), "Invalid flags x"),

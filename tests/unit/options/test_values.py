@@ -82,6 +82,8 @@ def test_a_text_means(argv: str, fields: dict[str, object]) -> None:
         ("--mail-type=BOGUS", "Invalid --mail-type specification", 255),
         ("--signal=BOGUS", "Invalid --signal specification", 255),
         ("-c 0", 'Invalid numeric value "0" for --cpus-per-task.', 1),
+        ("-c 99999999999999999999", "Numeric argument (9223372036854775807) to big for --cpus-per-task.", 1),
+        ("-c 3000000000", "Numeric argument (3000000000) to big for --cpus-per-task.", 1),
         ("-n -1", 'Invalid numeric value "-1" for --ntasks.', 1),
         ("-N bogus", '"bogus" is not a valid node count', 255),
         ("-N 4-2", "Maximum node count 2 is less than minimum node count 4", 255),
