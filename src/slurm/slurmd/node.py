@@ -27,7 +27,6 @@ from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.epochs import Epochs
-from slurm.slurmd.file_reading import FileReading
 from slurm.slurmd.gpu_metering import GpuMetering
 from slurm.slurmd.gpus import lost
 from slurm.slurmd.gpus.naming import Naming, naming_of
@@ -39,6 +38,7 @@ from slurm.slurmd.job_scripts import JobScripts
 from slurm.slurmd.outbox import Outbox
 from slurm.slurmd.private_folders import PrivateFolders
 from slurm.slurmd.processors import Processors, machine_cores, memory_domains
+from slurm.slurmd.questions import Questions
 from slurm.slurmd.reboot import reboot
 from slurm.slurmd.registration import registration
 from slurm.slurmd.roster import JobHere, Roster, StepHere
@@ -108,9 +108,9 @@ class Node:
         self._strange = Seldom(log)
         self._after_prolog: set[tuple[int, int]] = set()  # attempts whose script is to be started once their Prolog has run
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reading = FileReading()
         self._devices = lost.Watch(settings.devices, os.path.join(settings.spool, usage.READINGS))
         self._decode = msgpack.decoder(n.ToNode).decode
+        questions = Questions(settings.node, self.roster, self._send, self.accepted.is_set, self.spawn)
         signalling = Signalling(self.roster, self.steps.orders, self._send, self.accepted.is_set, self.spawn)
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged,
@@ -118,7 +118,7 @@ class Node:
             n.SignalJob: signalling.signal, n.NotifyJob: signalling.notify, n.SuspendJob: signalling.suspend,
             n.TerminateStep: self._on_terminate_step,
             n.RebootNode: self._on_reboot,
-            n.AskUsage: self._on_ask_usage, ReadFile: self._on_read_file, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
+            n.AskUsage: questions.usage, ReadFile: questions.file, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
 
@@ -484,22 +484,6 @@ class Node:
 
     def _end(self, step: StepHere, why: str, kill_wait: int, at: float) -> None:
         self.steps.orders.terminate(step, why, kill_wait, at)
-
-    def _on_ask_usage(self, order: n.AskUsage) -> None:
-        self.spawn(self._tell_usage(order))
-
-    async def _tell_usage(self, order: n.AskUsage) -> None:
-        told = await usage.answer(self.settings.node, order, self.roster)
-        if self.accepted.is_set():
-            self._send(told)
-
-    def _on_read_file(self, order: ReadFile) -> None:
-        self.spawn(self._tell_file(order))
-
-    async def _tell_file(self, order: ReadFile) -> None:
-        told = await self._reading.answer(order)
-        if self.accepted.is_set():
-            self._send(told)
 
     def _abandon(self, job: int, attempt: int) -> None:
         """slurmctld does not know this attempt: end it without a report."""
