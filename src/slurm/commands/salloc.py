@@ -30,8 +30,8 @@ from slurm.options.resolve import Resolved
 
 _JOB_NAME = "interactive"
 _NAME_WITHOUT_SHELL = "no-shell"
-_NOTED = (signal.SIGINT, signal.SIGQUIT, *ENDING, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
-_STOPPING = (signal.SIGINT, signal.SIGQUIT, *ENDING)
+_NOTED = (signal.SIGINT, *ENDING, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
+_STOPPING = (signal.SIGINT, *ENDING)
 _BELL_SECONDS = 10.0
 """Who waited longer than this has looked away."""
 

@@ -135,7 +135,7 @@ class Call:
     def _on_signal(self, number: int) -> None:
         if self._step is not None:
             self._step.on_signal(number)
-        elif number in (signal.SIGINT, signal.SIGQUIT, *ENDING):
+        elif number in (signal.SIGINT, *ENDING):
             self._stopped_by = number
 
     # --- a job of its own ------------------------------------------------------------------------------------------------

@@ -462,7 +462,7 @@ def test_ctrl_c_twice_ends_the_step(tmp_path: Path) -> None:
         srun.send(signal.SIGINT, signal.SIGINT)
         assert srun.ended() == (130, [
             "srun: interrupt (one more within 1 sec to abort)", "srun: StepId=65.0 tasks 0-1: running",
-            "srun: sending Ctrl-C to StepId=65.0", "srun: forcing job termination", ABORTED, "srun: error: cn01: tasks 0-1: Interrupt"])
+            "srun: sending Ctrl-C to StepId=65.0", "srun: forcing job termination", ABORTED])
 
 
 def test_a_third_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
@@ -488,14 +488,15 @@ def test_one_ctrl_c_ends_the_step_when_that_was_asked_for(tmp_path: Path) -> Non
         srun = Signalled(cluster, "--quit-on-interrupt")
         srun.send(signal.SIGINT)
         code, lines = srun.ended()
-        assert (code, lines[-2:]) == (130, [ABORTED, "srun: error: cn01: tasks 0-1: Interrupt"])
+        assert (code, lines[-2:]) == (130, ["srun: forcing job termination", ABORTED])
 
 
-def test_sigterm_ends_the_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "first"), [(signal.SIGTERM, []), (signal.SIGHUP, []), (signal.SIGQUIT, ["srun: Quit"])])
+def test_sigterm_and_its_like_end_the_step(tmp_path: Path, number: int, first: list[str]) -> None:
     with fake_cluster(tmp_path, {"cn01": [0, 1]}, cn01=obedient) as cluster:
         srun = Signalled(cluster)
-        srun.send(signal.SIGTERM)
-        assert srun.ended() == (137, ["srun: forcing job termination", ABORTED, "srun: error: cn01: tasks 0-1: Killed"])
+        srun.send(number)
+        assert srun.ended() == (137, [*first, "srun: forcing job termination", ABORTED, "srun: error: cn01: tasks 0-1: Killed"])
 
 
 def test_a_ctrl_c_that_tasks_do_not_mind_is_followed_by_sigkill(tmp_path: Path) -> None:

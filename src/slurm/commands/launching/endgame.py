@@ -54,6 +54,7 @@ class Endgame:
         self._interrupted_at = -INTERRUPT_SECONDS * 2
         self._aborted = False
         self._asked = False
+        self._stopped = False  # by ctrl-C
         self._output_closed = False
         self.terminated = False
         """Whether srun ended the step because of its tasks, which it says when all is over."""
@@ -68,6 +69,8 @@ class Endgame:
             self._on_interrupt(time.monotonic())
         elif number in ENDING:
             self._flush()
+            if number == signal.SIGQUIT:
+                self._voice.info("Quit")
             self._voice.info("forcing job termination")
             self.abort()
             self._loop.after(_MERCY_SECONDS, "end", self.kill)  # what ends srun with the whole job has asked its tasks to end already
@@ -85,6 +88,7 @@ class Endgame:
         self._flush()
         if again or self._rules.quit_on_interrupt:
             self._send_interrupt()
+            self._stopped = True
             self._voice.info("forcing job termination")
             self.abort()
             self._loop.after(_MERCY_SECONDS, "end", self.kill)
@@ -116,8 +120,9 @@ class Endgame:
             self._loop.after(self._rules.wait, "wait", self._on_wait_over)
 
     def expected(self, notice: Notice) -> bool:
-        """Whether tasks ended as anything ends whose reader has gone, which is not worth a line: `srun yes | head`."""
-        return self._output_closed and notice.ending.status == signal.SIGPIPE
+        """Whether tasks ended as was to be expected, which is not worth a line: whoever stops them by ctrl-C sees that they stop, and
+        anything ends whose reader has gone (`srun yes | head`)."""
+        return self._stopped or (self._output_closed and notice.ending.status == signal.SIGPIPE)
 
     def on_notice(self, notice: Notice) -> None:
         """Tasks ended, and it has been said how."""

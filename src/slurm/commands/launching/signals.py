@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-FORWARDED = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
+FORWARDED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 """Passed on to the tasks as they come."""
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """End the step."""
 NOTED = (*FORWARDED, *ENDING, signal.SIGINT, signal.SIGCONT, signal.SIGWINCH)
 IGNORED = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
