@@ -166,6 +166,7 @@ def pids():
 def nvmlInit(): pass
 def nvmlDeviceGetCount(): return 1
 def nvmlDeviceGetHandleByIndex(index): return index
+def nvmlDeviceGetMinorNumber(handle): return handle
 def nvmlDeviceGetComputeRunningProcesses(handle): return [Process(pid, 3 << 30) for pid in pids()]
 def nvmlDeviceGetGraphicsRunningProcesses(handle): return []
 def nvmlDeviceGetProcessUtilization(handle, since): return [Sample(pid, since + 1, 75) for pid in pids()]
