@@ -49,7 +49,7 @@ PLANS = {
     "no accounting daemon is contacted": NEVER,
     "there are no federations": NEVER,
     "slurmstepd makes containers itself: no runtime can be chosen, and none would know the name": NEVER,
-    "containers are not run": 15,
+    "bundles are run by slurmstepd itself": NEVER,
     "the scheduler has no log file of its own": NEVER,
     "the daemons do not answer HTTP": NEVER,
     "only its metrics are told by HTTP": NEVER,

@@ -51,7 +51,7 @@ CredType | text | cred/munge | ok | step credentials are signed with Ed25519 by 
 DataParserParameters | list | | later | one version of the JSON output exists
 DebugFlags | list | | yes |
 DefMemPerCPU | mb | 0 | yes |
-DefRuntimePlugin | text | runtime/oci | later | containers are not run
+DefRuntimePlugin | text | runtime/oci | later | bundles are run by slurmstepd itself, the one way there is
 DependencyParameters | list | | yes |
 DisableRootJobs | yesno | no | yes |
 EioTimeout | int | 60 | ok | what a task leaves is ended with it, so that nothing keeps its streams open
