@@ -25,6 +25,7 @@ BatchStartTimeout | How long a node may take to start the script of a job before
 CliFilterParameters | Words that are handed to the filters of CliFilterPlugins.
 CliFilterPlugins | Python modules that look at the options of sbatch, srun and salloc before they are sent.
 ClusterName | The name of the cluster, in lower case: in accounting, in certificates, and for `--clusters`.
+CompleteWait | How many seconds jobs that are completing keep others from starting, so that large jobs find nodes that are free together.
 DebugFlags | What daemons log in detail.
 DefMemPerCPU | Memory for each CPU of a job that asks for none. 0 stands for all of the node, by which a job of one CPU takes a node from all others.
 DependencyParameters | `kill_invalid_depend` cancels jobs whose dependency can never be fulfilled.
@@ -186,7 +187,6 @@ NodeName | The nodes that the line describes, such as `cn[01-04]`; `DEFAULT` for
 NodeHostname | What their machines are called, if not so.
 NodeAddr | By which addresses they are reached, if not by that name.
 Boards | Boards of a node.
-CompleteWait | How many seconds jobs that are completing keep others from starting, so that large jobs find nodes that are free together.
 CoreSpecCount | Cores that are left to the system.
 CoresPerSocket | Cores of a socket.
 CPUs | CPUs of a node: threads, or cores where jobs get no single threads.
