@@ -49,7 +49,7 @@ PLANS = {
     "no accounting daemon is contacted": NEVER,
     "there are no federations": NEVER,
     "slurmstepd makes containers itself: no runtime can be chosen, and none would know the name": NEVER,
-    "bundles are run by slurmstepd itself": NEVER,
+    "bundles are run by slurmstepd itself, the one way there is": NEVER,
     "the scheduler has no log file of its own": NEVER,
     "the daemons do not answer HTTP": NEVER,
     "only its metrics are told by HTTP": NEVER,
