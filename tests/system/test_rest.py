@@ -620,4 +620,4 @@ def test_the_web_page_gives_who_logs_in_by_token_his_own_rights(rest: Rest, held
     ended = rest.cluster.sbatch("--wrap", "echo what only its owner reads")
     rest.cluster.until_ended(ended)
     output = visit("GET", f"/job/{ended}/output", cookie)[1]
-    assert "slurmrestd has no rights of yours" in output and "only its owner" not in output
+    assert "Access/permission denied" in output and "only its owner" not in output

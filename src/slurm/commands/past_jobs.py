@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from slurm.client.policy import PolicyDoor
 from slurm.commands.shell import Shell
 from slurm.model.accounting import JobFilter, JobRow
 from slurm.model.errors import NotationError
 from slurm.model.ids import STEP_NAMES, Gid, JobId, StepId, Uid
-from slurm.model.policy import Qos
-from slurm.model.policy_change import QOS, Which
 from slurm.model.states import JOB_FLAGS, STATE_NAMES, JobState, Reason
 from slurm.notation import duration, jobref
 from slurm.options.errors import OptionError
@@ -98,7 +95,12 @@ def known_qos(shell: Shell, resolved: Resolved) -> list[str]:
     asked = resolved.texts("qos")
     if not asked:
         raise _WrongQos("You gave me an empty qos list")
-    names = [one.name for one in cast("list[Qos]", PolicyDoor(shell.accounting_channel()).records(QOS, Which(with_deleted=True)))]
+    from slurm.client.policy import PolicyDoor  # few ask for a QOS
+    from slurm.model.policy import Qos
+    from slurm.model.policy_change import QOS, Which
+
+    every = PolicyDoor(shell.accounting_channel()).records(QOS, Which(with_deleted=True))
+    names = [one.name for one in every if isinstance(one, Qos)]
     known = {name.lower(): name for name in names}
     for word in asked:
         if word.lower() not in known:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 from collections.abc import Callable, Mapping
@@ -69,7 +68,10 @@ def _request(shell: Shell, resolved: Resolved, script: BatchScript) -> Message:
 
 def _require_root(resolved: Resolved) -> None:
     _require_known(resolved.text("uid"), "uid", pwd.getpwnam)
-    _require_known(resolved.text("gid"), "gid", grp.getgrnam)
+    if resolved.text("gid"):
+        import grp  # few submit for others
+
+        _require_known(resolved.text("gid"), "gid", grp.getgrnam)
     for option in _AS.values():
         if resolved.text(option) and os.geteuid() != 0:
             raise OptionError(f"--{option} only permitted by root user", exit_code=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 
 from slurm.slurmd import file_reader
@@ -11,6 +12,7 @@ from slurm.wire import output_messages as o
 SECONDS = 3.0
 """So long reading may take: the file may lie on a server that does not answer."""
 AT_ONCE = 8
+_END_SECONDS = 1.0
 
 
 class FileReading:
@@ -18,6 +20,7 @@ class FileReading:
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._under_way: dict[asyncio.Future[tuple[bytes, bytes]], asyncio.subprocess.Process] = {}
 
     async def answer(self, order: o.ReadFile) -> o.FileRead:
         """The piece, or why there is none."""
@@ -32,13 +35,30 @@ class FileReading:
             self._places.release()
             return o.FileRead(number=order.number, error=f"nothing can be started on the node: {error.strerror}")
         reading = asyncio.ensure_future(process.communicate())
-        reading.add_done_callback(lambda _: self._places.release())
+        self._under_way[reading] = process
+        reading.add_done_callback(self._over)
         try:
             told, _ = await asyncio.wait_for(asyncio.shield(reading), SECONDS)
         except TimeoutError:
-            process.kill()
+            _kill(process)
             return o.FileRead(number=order.number, error=f"{order.path} could not be read within {SECONDS:.0f} seconds")
         return _read(order, process.returncode, told)
+
+    def _over(self, reading: asyncio.Future[tuple[bytes, bytes]]) -> None:
+        del self._under_way[reading]
+        self._places.release()
+
+    async def close(self) -> None:
+        """End what still reads. What is stuck in the kernel is left behind."""
+        for process in self._under_way.values():
+            _kill(process)
+        if self._under_way:
+            await asyncio.wait(list(self._under_way), timeout=_END_SECONDS)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        process.kill()
 
 
 def _read(order: o.ReadFile, status: int | None, told: bytes) -> o.FileRead:

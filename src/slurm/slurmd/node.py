@@ -110,7 +110,7 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self._devices = lost.Watch(settings.devices, os.path.join(settings.spool, usage.READINGS))
         self._decode = msgpack.decoder(n.ToNode).decode
-        questions = Questions(settings.node, self.roster, self._send, self.accepted.is_set, self.spawn)
+        self._questions = questions = Questions(settings.node, self.roster, self._send, self.accepted.is_set, self.spawn)
         signalling = Signalling(self.roster, self.steps.orders, self._send, self.accepted.is_set, self.spawn)
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged,
@@ -198,6 +198,7 @@ class Node:
         for path in (*self._cgroups, *self._earlier):
             cgroup.remove_empty(path)
         self.heartbeats.close()
+        await self._questions.close()
 
     def doing(self) -> str:
         """One plain sentence of what this node is doing."""

@@ -32,6 +32,10 @@ class Questions:
         """A piece of a file, as a user."""
         self._spawn(self._answered(self._reading.answer(order)))
 
+    async def close(self) -> None:
+        """Answer no more."""
+        await self._reading.close()
+
     async def _answered(self, answer: Coroutine[object, object, Message]) -> None:
         told = await answer
         if self._accepted():

@@ -61,3 +61,21 @@ def test_pipes_devices_and_folders_are_not_opened(tmp_path: Path) -> None:
     assert opened.is_alive()
     os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
     opened.join(5)
+
+
+def test_what_still_reads_ends_with_its_slurmd(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("written")
+
+    async def main() -> None:
+        reading = FileReading()
+        asked = [asyncio.ensure_future(reading.answer(ReadFile(number=number, path=str(path), uid=os.getuid(), gid=os.getgid(), user="", offset=0)))
+            for number in range(4)]
+        while len(reading._under_way) < 4:
+            await asyncio.sleep(0)
+        await reading.close()
+        assert not reading._under_way
+        for one in asked:
+            one.cancel()
+
+    asyncio.run(main())

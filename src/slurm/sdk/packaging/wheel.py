@@ -203,13 +203,19 @@ def _command(tool: str | None, root: str, out: str, environ: Mapping[str, str]) 
     uv = shutil.which("uv", path=environ.get("PATH")) if tool in (None, "uv") else None
     if uv:
         return [uv, "build", "--wheel", "--python", sys.executable, "-o", out, root]
-    if tool == "build" or (tool is None and find_spec("build") is not None):
-        if find_spec("build") is None:
+    if tool == "build" or (tool is None and _has("build")):
+        if not _has("build"):
             raise PackagingError(f"packaging_build_tool=\"build\": {sys.executable} has no module build; pip install build, or say \"pip\"")
         return [sys.executable, "-m", "build", "--wheel", "--outdir", out, root]
-    if find_spec("pip") is None:
+    if not _has("pip"):
         raise PackagingError(f"a wheel is built by uv, build or pip, and {sys.executable} has none of them: pip install uv")
     return [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps", "-w", out, root]
+
+
+def _has(module: str) -> bool:
+    """Whether it can be run. A folder of that name, as builds leave one, is a package without a file of its own."""
+    found = find_spec(module)
+    return found is not None and found.origin is not None
 
 
 INSTALL_SECONDS = 3600.0
