@@ -6,11 +6,13 @@ import asyncio
 import gc
 import json
 import logging
+import multiprocessing
 import time
 from asyncio import events
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -119,8 +121,16 @@ async def fill(s: Stage) -> str:
     return str(await clients[1].submit(array="0-99999", name="array", hold=True))
 
 
-@pytest.mark.alone
-def test_the_longest_turn_of_the_loop_under_a_hostile_mix() -> None:
+class Measured(NamedTuple):
+    """Seconds by request, of the longest turn of the clock, and how many times as long as that of the limits this machine takes."""
+
+    turns: dict[str, float]
+    tick: float
+    slower: float
+
+
+def measured() -> Measured:
+    """In a process of its own: what a fork takes goes with the memory of who forks, and pytest has 9,000 tests in its own."""
     logging.getLogger("slurmctld").setLevel(logging.ERROR)
 
     async def main() -> dict[str, float]:
@@ -142,13 +152,19 @@ def test_the_longest_turn_of_the_loop_under_a_hostile_mix() -> None:
     ticks: list[float] = []
     slower = pace()
     found = asyncio.run(main())
-    slower = max(slower, pace())
+    return Measured(found, max(ticks), max(slower, pace()))
+
+
+@pytest.mark.alone
+def test_the_longest_turn_of_the_loop_under_a_hostile_mix() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        found, tick, slower = process.submit(measured).result()
     print(f"this machine takes {slower:.2f} times as long as that of the limits")
     for what, seconds in sorted(found.items(), key=lambda item: -item[1])[:12]:
         print(f"{seconds * 1000:6.1f} ms  {what}")
     slow = {what: round(seconds, 4) for what, seconds in found.items() if seconds > LONGEST * slower}
     assert not slow
-    assert max(ticks) < LONGEST * slower  # a thousand nodes of this test confirm nothing: their orders are sent again and again
+    assert tick < LONGEST * slower  # a thousand nodes of this test confirm nothing: their orders are sent again and again
 
 
 async def longest_of(stage: Stage, longest: list[float], kind: str, fields: str) -> float:
