@@ -101,11 +101,20 @@ def test_ctrl_c_again_and_again_while_it_starts_leaves_nothing_running(fresh: Ma
         for _ in range(4):
             starting.send_signal(signal.SIGINT)
             time.sleep(0.05)
-        starting.communicate(timeout=60)
-        assert starting.returncode in (0, 130, -signal.SIGINT)
+        said = "".join(starting.communicate(timeout=60))
+        # 1: of Python itself, where it is interrupted while it loads its own modules
+        assert starting.returncode in (0, 130, -signal.SIGINT) or (starting.returncode == 1 and "init_import_site" in said), said
         if starting.returncode == 0:
             cluster.ok("slurm", "down")
         cluster.until(lambda: not cluster.processes(), seconds=10, why="something is left")
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and not only its status, which nobody has asked for yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_requeued_job_never_runs_beside_what_a_slurmd_over_an_emptied_spool_has_forgotten(fresh: Maker) -> None:
@@ -122,7 +131,7 @@ def test_a_requeued_job_never_runs_beside_what_a_slurmd_over_an_emptied_spool_ha
     cluster.until_state(job, "PENDING")
     cluster.ok("scontrol", "update", f"jobid={job}", "starttime=now")
     cluster.until(lambda: len(cluster.output("out").splitlines()) == 2, why="no second attempt")
-    assert not psutil.pid_exists(first), "both attempts run at once"
+    assert not _runs(first), f"both attempts run at once: {psutil.Process(first).as_dict(['status', 'ppid', 'cmdline', 'create_time'])}"
     assert len(cluster.stepds(job)) == 1
     cluster.ok("scancel", job)
     cluster.until_ended(job)
