@@ -47,6 +47,10 @@ class PlannedLife(ClusterLife):
             event = self.live.starting(proposal.job, proposal.task, proposal.allocation, self.now, proposal.time_limit)
             if event is not None:  # of an array with --dependency=singleton a pass proposes more tasks than may run
                 self.record(event, own=True)
+            else:
+                self.policy.put_off()
+                if proposal.promised:
+                    self.record(e.PromiseEnded(at=self.now, job=proposal.job))
 
 
 PlannedLife.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))

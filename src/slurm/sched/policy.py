@@ -48,6 +48,10 @@ class Policy:
             self.full = False
             self._cures = None
 
+    def put_off(self) -> None:
+        """A start that a pass proposed could not be carried out: what would let that job start nobody has said."""
+        self._cures = None
+
     def looked(self, refusals: Iterable[Refusal], *, full: bool, everybody: bool) -> None:
         """A pass found these. `everybody`: no waiting job was left out; what a quick pass found is added to what a full one did."""
         if full and everybody and not self.full:

@@ -232,7 +232,7 @@ class Planner:
         self._look_again(now, found.again)
         await self._forget_gone()
         self.forecasts = found.forecasts
-        self._policy.looked(found.refusals, full=True, everybody=found.everybody)
+        self._policy.looked(found.refusals, full=True, everybody=found.everybody and started == len(found.proposals))
         self.last_pass = now
         self.passes += 1
         return started
@@ -339,6 +339,7 @@ class Planner:
                     self._engine.record(PromiseEnded(at=now, job=proposal.job))
                 if event is None:
                     log.debug("proposal for job %s is out of date", proposal.job)
+                    self._policy.put_off()
                     continue
                 self._engine.record(event)
             except Exception as error:
